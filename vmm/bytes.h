@@ -12,18 +12,17 @@
 #include <stdint.h>
 #include <string.h>
 
-#define BYTES_ACCESSORS(bits, order)                                      \
-	static inline uint##bits##_t order##bits##_load(const void *from) \
-	{                                                                 \
-		uint##bits##_t raw;                                       \
-		memcpy(&raw, from, sizeof(raw));                          \
-		return order##bits##toh(raw);                             \
-	}                                                                 \
-	static inline void order##bits##_store(void *to,                  \
-					       uint##bits##_t value)      \
-	{                                                                 \
-		uint##bits##_t raw = hto##order##bits(value);             \
-		memcpy(to, &raw, sizeof(raw));                            \
+#define BYTES_ACCESSORS(bits, order)                                           \
+	static inline uint##bits##_t order##bits##_load(const void *from)      \
+	{                                                                      \
+		uint##bits##_t raw;                                            \
+		memcpy(&raw, from, sizeof(raw));                               \
+		return order##bits##toh(raw);                                  \
+	}                                                                      \
+	static inline void order##bits##_store(void *to, uint##bits##_t value) \
+	{                                                                      \
+		uint##bits##_t raw = hto##order##bits(value);                  \
+		memcpy(to, &raw, sizeof(raw));                                 \
 	}
 
 BYTES_ACCESSORS(16, le)

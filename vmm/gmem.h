@@ -16,7 +16,7 @@
 #include "vmm/error.h"
 
 #define GMEM_MAX_REGIONS 4
-#define GMEM_DIRTY_PAGE	 4096
+#define GMEM_DIRTY_PAGE  4096
 
 /**
  * struct gmem_region - A contiguous piece of RAM; its index is its KVM slot

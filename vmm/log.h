@@ -45,7 +45,7 @@ struct log_limit {
 	uint64_t last_ms;
 };
 
-#define LOG_LIMIT_BURST	    8
+#define LOG_LIMIT_BURST     8
 #define LOG_LIMIT_PERIOD_MS 10000
 
 /**

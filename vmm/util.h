@@ -12,12 +12,12 @@
 #define container_of(ptr, type, member) \
 	((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
-#define KIB(n) ((uint64_t)(n) << 10)
-#define MIB(n) ((uint64_t)(n) << 20)
-#define GIB(n) ((uint64_t)(n) << 30)
+#define KIB(n)                 ((uint64_t)(n) << 10)
+#define MIB(n)                 ((uint64_t)(n) << 20)
+#define GIB(n)                 ((uint64_t)(n) << 30)
 
-#define NSEC_PER_SEC  1000000000ULL
-#define NSEC_PER_MSEC 1000000ULL
+#define NSEC_PER_SEC           1000000000ULL
+#define NSEC_PER_MSEC          1000000ULL
 
 #define PRINTF_LIKE(fmt, args) __attribute__((format(printf, fmt, args)))
 

@@ -1,0 +1,204 @@
+# SPDX-License-Identifier: Apache-2.0
+#
+# make            build ./privet for this machine (riscv64 or ppc64le)
+# make boot       boot a stock Debian guest under privet, on any x86_64
+# make check      all tests that need no special hardware
+# make help       everything else
+
+HOST_ARCH := $(shell uname -m)
+ARCH      ?= $(if $(filter riscv64 ppc64le,$(HOST_ARCH)),$(HOST_ARCH),none)
+HOSTED    ?=
+V         ?=
+O         ?= build
+prefix    ?= /usr/local
+bindir    ?= $(prefix)/bin
+mandir    ?= $(prefix)/share/man
+
+VERSION := $(shell cat VERSION)
+COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
+
+.SUFFIXES:
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+# --- which compiler, against which headers and libraries --------------------
+
+TRIPLET_riscv64 := riscv64-linux-gnu
+TRIPLET_ppc64le := powerpc64le-linux-gnu
+TRIPLET         := $(TRIPLET_$(ARCH))
+
+# Hosted: the architecture's code built for this machine, for its unit tests.
+# Only KVM's headers come from the target: the layouts agree (see docs/HACKING).
+ifneq ($(HOSTED),)
+  B        := $(O)/host-$(ARCH)$(if $(filter thread,$(SAN)),-tsan)
+  CC       := gcc
+  SAN      ?= address,undefined
+  ARCH_CPPFLAGS := -isystem $(O)/uapi/$(ARCH)
+  ARCH_CFLAGS   := -fsanitize=$(SAN) -fno-sanitize-recover=all \
+                   -fno-omit-frame-pointer
+  ARCH_LDFLAGS  := -fsanitize=$(SAN)
+else ifeq ($(HOST_ARCH),$(ARCH))
+  B  := $(O)/$(ARCH)
+  CC ?= cc
+  ARCH_CFLAGS  := -fPIE
+  ARCH_LDFLAGS := -pie
+else
+  B       := $(O)/$(ARCH)
+  CROSS_COMPILE ?= $(TRIPLET)-
+  CC      := $(CROSS_COMPILE)gcc
+  SYSROOT ?= $(O)/sysroot/$(ARCH)
+  SYSROOT_FLAGS := --sysroot=$(SYSROOT)
+  ARCH_CPPFLAGS := $(SYSROOT_FLAGS)
+  ARCH_CFLAGS   := -fPIE
+  ARCH_LDFLAGS  := $(SYSROOT_FLAGS) -static-pie
+endif
+
+# --- flags -------------------------------------------------------------------
+
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+            -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings
+
+WERROR   ?= $(if $(HOSTED)$(CI),-Werror)
+
+CPPFLAGS_ALL := -I. -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
+                -DPRIVET_VERSION='"$(VERSION)"' -DPRIVET_COMMIT='"$(COMMIT)"' \
+                $(ARCH_CPPFLAGS) $(CPPFLAGS)
+CFLAGS_ALL   := -std=gnu11 -O2 -g -pthread -fno-common \
+                -fstack-protector-strong -Wframe-larger-than=8192 \
+                $(if $(HOSTED),,-D_FORTIFY_SOURCE=2) \
+                $(WARNINGS) $(WERROR) $(ARCH_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL  := -pthread -Wl,-z,relro,-z,now,-z,noexecstack \
+                $(ARCH_LDFLAGS) $(LDFLAGS)
+LIBS         := -lfdt -lz -lzstd
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# --- sources -----------------------------------------------------------------
+
+CORE_SRCS := $(filter-out vmm/main.c,$(sort $(wildcard vmm/*.c devices/*.c)))
+ARCH_SRCS := $(sort $(wildcard arch/$(ARCH)/*.c))
+TEST_SRCS := $(sort $(wildcard tests/unit/*_test.c) \
+             $(wildcard tests/unit/$(ARCH)/*_test.c))
+FAKE_SRCS := $(sort $(wildcard tests/fakes/*.c))
+
+CORE_OBJS := $(CORE_SRCS:%.c=$(B)/%.o)
+ARCH_OBJS := $(ARCH_SRCS:%.c=$(B)/%.o)
+FAKE_OBJS := $(FAKE_SRCS:%.c=$(B)/%.o)
+TESTS     := $(TEST_SRCS:%.c=$(B)/%)
+
+$(B)/vmm/gmem.o $(B)/devices/%.o: WARNINGS += -Wconversion
+
+# --- building ----------------------------------------------------------------
+
+.PHONY: all
+all: privet ## build ./privet for this machine
+
+ifeq ($(ARCH),none)
+.PHONY: privet
+privet:
+	@echo "privet: this machine is $(HOST_ARCH), the monitor runs on riscv64" \
+	      "and ppc64le: try 'make boot', 'make check', or" \
+	      "'make ARCH=riscv64 cross'" >&2; exit 2
+else
+privet: $(B)/privet
+	$(call say,CP,$@)
+	$(Q)cp $< $@
+endif
+
+.PHONY: cross
+cross: $(B)/privet ## cross-build build/ARCH/privet (ARCH=riscv64)
+
+.PHONY: core
+core: $(CORE_OBJS) ## compile only what is neutral (any ARCH)
+
+$(B)/privet: $(B)/vmm/main.o $(B)/libprivet.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+
+$(B)/libprivet.a: $(CORE_OBJS) $(ARCH_OBJS)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
+
+$(B)/%.o: %.c Makefile | sysroot
+	$(call say,CC,$<)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+# The version is compiled into one file only, so that a commit rebuilds one.
+$(B)/vmm/main.o: VERSION
+
+# Headers and libraries of the target, or of its KVM for a hosted build.
+.PHONY: sysroot
+sysroot:
+ifneq ($(ARCH),none)
+ifneq ($(HOST_ARCH),$(ARCH))
+	@tests/lab/sysroot $(ARCH)
+endif
+endif
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+# --- tests -------------------------------------------------------------------
+
+# A test links its object first, then the fakes, which take the place of
+# libprivet's own object of the same name (kvm_sys).
+$(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
+                        $(B)/libprivet.a
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+
+$(B)/tests/libfakes.a: $(FAKE_OBJS)
+	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
+
+.PHONY: tests
+tests: $(TESTS) ## build the unit tests (HOSTED=1 for this machine)
+
+.PHONY: boot
+boot: ## boot a stock Debian guest; CMD='...' runs a command in it
+	@tests/lab/boot $(if $(CMD),--cmd "$$CMD")
+export CMD
+
+.PHONY: check
+check: ## run every test that needs no special hardware
+	@tests/check
+
+.PHONY: check-unit
+check-unit: ## unit tests only
+	@tests/check unit
+
+.PHONY: lint
+lint: ## format, static analysis, shell scripts, include direction
+	@tests/lab/install lint
+	@tests/lint/run
+
+.PHONY: format
+format: ## apply clang-format
+	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
+
+# --- the rest ----------------------------------------------------------------
+
+.PHONY: install
+install: privet ## install under DESTDIR and prefix
+	install -D -m 755 privet $(DESTDIR)$(bindir)/privet
+	install -D -m 644 docs/privet.1 $(DESTDIR)$(mandir)/man1/privet.1
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(bindir)/privet $(DESTDIR)$(mandir)/man1/privet.1
+
+.PHONY: clean
+clean: ## remove objects; keeps what was unpacked from packages
+	rm -rf $(O)/riscv64 $(O)/ppc64le $(O)/host-* privet
+
+.PHONY: distclean
+distclean: ## remove the whole build folder
+	rm -rf $(O) privet
+
+.PHONY: print-cflags
+print-cflags:
+	@echo $(CPPFLAGS_ALL) $(CFLAGS_ALL)
+
+.PHONY: help
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 24

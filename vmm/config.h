@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration: what the user asked for, checked, nothing opened yet.
+ */
+#ifndef PRIVET_VMM_CONFIG_H
+#define PRIVET_VMM_CONFIG_H
+
+#include "vmm/chardev.h"
+#include "vmm/device.h"
+#include "vmm/log.h"
+
+#define CONFIG_MAX_DEVICES  32
+#define CONFIG_MAX_CONSOLES 16
+
+/** enum console_kind - What the guest sees of a console */
+enum console_kind {
+	CONSOLE_SERIAL,
+	CONSOLE_VIRTIO,
+	CONSOLE_PORT,
+};
+
+/**
+ * struct console_config - One --console or --port
+ * @kind: serial port, virtio console port, or named virtio port
+ * @name: CONSOLE_PORT: the port's name in the guest; else NULL
+ * @backend: the host side
+ * @text: the option as given, for messages
+ */
+struct console_config {
+	enum console_kind kind;
+	char *name;
+	struct chardev_config backend;
+	char *text;
+};
+
+/**
+ * struct file_config - A file given as a path or as fd=N
+ * @path: NULL when @fd is used
+ * @fd: -1 when @path is used
+ */
+struct file_config {
+	char *path;
+	int fd;
+};
+
+/**
+ * struct vm_config - Everything `privet run` was asked for
+ * @name: the VM's name; "privet" by default
+ * @cpus: virtual CPUs, 1 or more
+ * @mem: bytes of RAM
+ * @kernel, @initrd: images; initrd's path and fd may both be absent
+ * @params: kernel command line as given, or NULL
+ * @irqchip: forced interrupt controller, or NULL
+ * @dump_dtb: path to write the device tree to, or NULL
+ * @status_file: where to write how the machine ended, or NULL
+ * @timeout_s: seconds after which the machine is ended; 0: never
+ * @no_reboot: end instead of rebooting
+ * @nodefaults: no device that was not asked for
+ * @no_ioeventfd, @no_irqfd: use the paths for hosts without them
+ */
+struct vm_config {
+	char *name;
+	unsigned cpus;
+	uint64_t mem;
+	struct file_config kernel;
+	struct file_config initrd;
+	char *params;
+	char *irqchip;
+	char *dump_dtb;
+	char *kvm_path;
+	char *status_file;
+	uint64_t timeout_s;
+	bool no_reboot;
+	bool nodefaults;
+	bool no_ioeventfd;
+	bool no_irqfd;
+	enum log_level loglevel;
+	struct console_config consoles[CONFIG_MAX_CONSOLES];
+	unsigned nr_consoles;
+	struct device_config devices[CONFIG_MAX_DEVICES];
+	unsigned nr_devices;
+};
+
+/** config_init() - Defaults */
+int config_init(struct vm_config *cfg);
+void config_free(struct vm_config *cfg);
+
+/**
+ * config_parse() - Read the arguments of `privet run`
+ * @argc, @argv: without "privet run"
+ *
+ * Pure: reads no file, opens nothing. The first positional argument may be
+ * the kernel, as in kvmtool.
+ *
+ * Return: 0, -EINVAL with one line in @err, or -ECANCELED when help was asked
+ * for.
+ */
+int config_parse(struct vm_config *cfg, int argc, char **argv,
+		 struct error *err);
+
+/**
+ * config_check() - Combinations that no single option can judge
+ *
+ * Called by config_parse() at the end.
+ */
+int config_check(struct vm_config *cfg, struct error *err);
+
+/** config_help() - Print the options of `privet run` to @out, by table */
+struct _IO_FILE;
+void config_help(struct _IO_FILE *out);
+
+/**
+ * config_option_names() - Long names of all options, for the test that
+ * compares them with the manual page
+ *
+ * Return: the @index-th name, or NULL past the end.
+ */
+const char *config_option_name(unsigned index);
+
+#endif

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Interrupt lines: how a device raises an interrupt.
+ *
+ * A device asks for a line when it is created and then pulses it (edge) or
+ * drives it (level). Whether that becomes an eventfd write that the kernel
+ * picks up, an ioctl, or a call into an interrupt controller in the monitor
+ * is decided here and is invisible to the device.
+ */
+#ifndef PRIVET_VMM_IRQ_H
+#define PRIVET_VMM_IRQ_H
+
+#include "vmm/error.h"
+
+struct fdt_builder;
+struct vm;
+
+enum irq_trigger {
+	IRQ_EDGE,
+	IRQ_LEVEL,
+};
+
+/**
+ * struct irq_line - One input of the interrupt controller
+ * @vm: the machine; NULL means not connected: pulses and levels are dropped
+ * @nr: number of the input
+ * @trigger: how the guest is told to treat it
+ * @fd: eventfd bound to the in-kernel controller, or -1; owned
+ * @level: last level driven (IRQ_LEVEL)
+ */
+struct irq_line {
+	struct vm *vm;
+	unsigned nr;
+	enum irq_trigger trigger;
+	int fd;
+	bool level;
+};
+
+/**
+ * irq_line_init() - Claim an input for a device
+ *
+ * Allocates the eventfd when the controller is in the kernel, the host has
+ * irqfd, and the line is IRQ_EDGE.
+ *
+ * Context: main thread while building.
+ */
+int irq_line_init(struct irq_line *line, struct vm *vm, unsigned nr,
+		  enum irq_trigger trigger, struct error *err);
+void irq_line_destroy(struct irq_line *line);
+
+/**
+ * irq_line_power_on() - Bind the line to a fresh KVM VM
+ *
+ * Falls back to the ioctl when the host refuses the irqfd.
+ * Context: main thread, after the irqchip's power_on.
+ */
+int irq_line_power_on(struct irq_line *line, struct error *err);
+void irq_line_power_off(struct irq_line *line);
+
+/** irq_pulse() - Signal an IRQ_EDGE line; Context: any thread, any lock */
+void irq_pulse(struct irq_line *line);
+
+/** irq_set_level() - Drive an IRQ_LEVEL line; Context: the device's lock */
+void irq_set_level(struct irq_line *line, bool level);
+
+/**
+ * irq_line_fdt() - Emit `interrupts` (and `interrupt-parent`) into the
+ * device-tree node being built
+ */
+void irq_line_fdt(const struct irq_line *line, struct fdt_builder *fdt);
+
+#endif

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Virtual CPUs: one thread each, around KVM_RUN.
+ *
+ * A vCPU is started, parked, resumed and stopped by the main thread. To get
+ * its attention, the thread is kicked: kvm_run->immediate_exit is set and a
+ * signal interrupts KVM_RUN. Before a parked vCPU's registers may be read,
+ * its thread re-enters KVM once with immediate_exit set, so that KVM completes
+ * the access that it stopped on (Documentation/virt/kvm/api.rst, 5).
+ */
+#ifndef PRIVET_VMM_VCPU_H
+#define PRIVET_VMM_VCPU_H
+
+#include <pthread.h>
+#include "vmm/error.h"
+#include "vmm/log.h"
+
+struct vm;
+struct kvm_run;
+
+/**
+ * enum vcpu_state - What the thread does; guarded by vm->lock
+ * @VCPU_RUNNING: in or on its way to KVM_RUN
+ * @VCPU_PARKED: waits on vm->cond; registers may be accessed
+ * @VCPU_STOPPED: thread has ended or never began
+ */
+enum vcpu_state {
+	VCPU_STOPPED,
+	VCPU_RUNNING,
+	VCPU_PARKED,
+};
+
+/**
+ * struct vcpu - A virtual CPU
+ * @vm: the machine; not owned
+ * @id: number from 0; on riscv64 also the hart id
+ * @fd: KVM's descriptor; owned; -1 while powered off
+ * @run: shared with KVM; owned
+ * @thread: valid while @started
+ * @state: see above
+ * @guest_log: limits lines that this vCPU's guest code can provoke
+ */
+struct vcpu {
+	struct vm *vm;
+	unsigned id;
+	int fd;
+	struct kvm_run *run;
+	pthread_t thread;
+	bool started;
+	enum vcpu_state state;
+	struct log_limit guest_log;
+};
+
+/** vcpu_power_on() - Create it in the current KVM VM; arch_vcpu_init() */
+int vcpu_power_on(struct vcpu *vcpu, struct error *err);
+void vcpu_power_off(struct vcpu *vcpu);
+
+/** vcpu_start() - Start the thread; Context: main thread */
+int vcpu_start(struct vcpu *vcpu, struct error *err);
+
+/** vcpu_kick() - Make it leave KVM_RUN; Context: any thread */
+void vcpu_kick(struct vcpu *vcpu);
+
+/** vcpu_join() - Wait for a thread that was told to stop */
+void vcpu_join(struct vcpu *vcpu);
+
+#endif
