@@ -47,10 +47,23 @@ else
   CROSS_COMPILE ?= $(TRIPLET)-
   CC      := $(CROSS_COMPILE)gcc
   SYSROOT ?= $(O)/sysroot/$(ARCH)
-  SYSROOT_FLAGS := --sysroot=$(SYSROOT)
-  ARCH_CPPFLAGS := $(SYSROOT_FLAGS)
+  # Strictly the sysroot: the cross compiler may bring a C library of its own.
+  # From .tools comes a linker, where the machine's is too old for the sysroot.
+  ARCH_CPPFLAGS := --sysroot=$(SYSROOT) -nostdinc \
+                   -isystem $(shell $(CC) -print-file-name=include) \
+                   -isystem $(SYSROOT)/usr/include/$(TRIPLET) \
+                   -isystem $(SYSROOT)/usr/include
   ARCH_CFLAGS   := -fPIE
-  ARCH_LDFLAGS  := $(SYSROOT_FLAGS) -static-pie
+  ARCH_LDFLAGS  := --sysroot=$(SYSROOT) -B$(SYSROOT).tools/ \
+                   -B$(SYSROOT)/usr/lib/$(TRIPLET)/ \
+                   -L$(SYSROOT)/usr/lib/$(TRIPLET)
+  # ppc64le's C library has no rcrt1.o for -static-pie, and gcc 12 for riscv64
+  # does not tell the linker of it. cmocka comes as a shared library only.
+  PROGRAM_LDFLAGS_riscv64 := -static-pie \
+                             -Wl,-static,-pie,--no-dynamic-linker,-z,text
+  PROGRAM_LDFLAGS_ppc64le := -static
+  PROGRAM_LDFLAGS := $(PROGRAM_LDFLAGS_$(ARCH))
+  TEST_LDFLAGS    := -pie
 endif
 
 # --- flags -------------------------------------------------------------------
@@ -114,7 +127,7 @@ core: $(CORE_OBJS) ## compile only what is neutral (any ARCH)
 
 $(B)/privet: $(B)/vmm/main.o $(B)/libprivet.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
 $(B)/libprivet.a: $(CORE_OBJS) $(ARCH_OBJS)
 	$(call say,AR,$@)
@@ -146,7 +159,7 @@ endif
 $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
                         $(B)/libprivet.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $^ $(LIBS) -lcmocka
+	$(Q)$(CC) $(LDFLAGS_ALL) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 $(B)/tests/libfakes.a: $(FAKE_OBJS)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
@@ -198,6 +211,12 @@ distclean: ## remove the whole build folder
 .PHONY: print-cflags
 print-cflags:
 	@echo $(CPPFLAGS_ALL) $(CFLAGS_ALL)
+
+.PHONY: print-program-ldflags print-test-ldflags
+print-program-ldflags:
+	@echo $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS)
+print-test-ldflags:
+	@echo $(LDFLAGS_ALL) $(TEST_LDFLAGS)
 
 .PHONY: help
 help: ## this text

@@ -9,7 +9,7 @@
 # shellcheck disable=SC2034
 {
 	root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-	build=$root/build
+	build=$(cd "$root" && realpath -m "${O:-build}")
 	lab=$root/tests/lab
 	cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/privet
 }
