@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2054
+# What the lab must know of riscv64: the emulator, the stock kernel, and the
+# machine that serves as KVM host. To be sourced.
+
+qemu_package=qemu-system-riscv
+qemu_program=qemu-system-riscv64
+
+kernel_package=linux-image-riscv64
+# Debian calls the file vmlinux, but it is a raw Image.
+kernel_file='boot/vmlinux-*'
+
+# Below the kernel's module folder, in the order of loading; the last word is
+# the file's name without .ko.
+host_modules=(arch/riscv/kvm/kvm drivers/net/tun drivers/block/virtio_blk)
+guest_modules=(
+	drivers/virtio/virtio_mmio
+	drivers/block/virtio_blk
+	net/core/failover
+	drivers/net/net_failover
+	drivers/net/virtio_net
+	drivers/char/hw_random/virtio-rng
+)
+
+# How a guest is told from outside: its serial console, and the address of
+# the test finisher that takes its exit status.
+guest_console=ttyS0
+
+# The command with which the host switches itself off fastest.
+host_off='devmem 0x100000 32 0x5555'
+
+irqchips=(aia plic aia-soft)
+
+# host_machine IRQCHIP: QEMU's arguments, in the array machine_args.
+#
+# Vectors are off because QEMU 10 loses writes to mstatus.MPV: an illegal
+# instruction of a nested guest, such as the first use of a vector, would
+# kill that guest.
+host_machine() {
+	local type
+	case $1 in
+	aia) type=virt,aia=aplic-imsic,aia-guests=4 ;;
+	aia-soft) type=virt,aia=aplic-imsic,aia-guests=0 ;;
+	plic) type=virt ;;
+	*) return 1 ;;
+	esac
+	machine_args=(-machine "$type" -cpu rva23s64,v=off)
+}

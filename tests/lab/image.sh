@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2154
+# How initramfs images are put together, for the emulated host and for its
+# guests. To be sourced after lib.sh and arch/ARCH.sh.
+
+# fresh PRODUCT SOURCE...: true if PRODUCT exists and is younger than all
+# of its sources.
+fresh() {
+	local product=$1 source
+	shift
+	[ -e "$product" ] || return 1
+	for source; do
+		[ ! "$source" -nt "$product" ] || return 1
+	done
+}
+
+# make_once PRODUCT FUNCTION [SOURCE...]: calls FUNCTION with the name of the
+# file that it must make, unless PRODUCT is fresh. Several scripts may want
+# the same thing at the same time: one makes it, the others wait.
+make_once() {
+	local product=$1 function=$2 lock
+	shift 2
+	! fresh "$product" "$@" || return 0
+	mkdir -p "$(dirname "$product")"
+	exec {lock}> "$product.lock"
+	flock "$lock"
+	if ! fresh "$product" "$@"; then
+		rm -rf "$product.new"
+		"$function" "$product.new"
+		touch "$product.new"
+		mv -T "$product.new" "$product"
+	fi
+	exec {lock}>&-
+}
+
+# kernel_tree: unpacks the stock kernel of $arch and a busybox, once, and
+# leaves the folder in $tree.
+kernel_tree() {
+	local package
+	tree=$build/lab/$arch/kernel
+	if [ -e "$tree.packages" ] && [ "${PRIVET_REFRESH:-0}" != 1 ]; then
+		return
+	fi
+	package=$("$lab/packages" meta "$arch" "$kernel_package")
+	"$lab/packages" unpack "$arch" "$tree" "$package" busybox-static
+}
+
+# kernel_path: sets $kernel to the kernel's file in $tree.
+kernel_path() {
+	kernel=$(compgen -G "$tree/$kernel_file" | head -n 1)
+	[ -f "$kernel" ] || die "find the kernel" "there is no $kernel" \
+		"remove $tree and its .packages"
+}
+
+# put_modules DIR MODULE...: unpacks modules of the kernel in $tree into
+# DIR, and writes their order of loading into DIR/order.
+put_modules() {
+	local dir=$1 module name
+	shift
+	mkdir -p "$dir"
+	for module; do
+		name=${module##*/}
+		xz -dc "$tree"/lib/modules/*/kernel/"$module".ko.xz \
+			> "$dir/$name.ko"
+		printf '%s\n' "$name" >> "$dir/order"
+	done
+}
+
+# put_busybox DIR: the skeleton of a root file system around busybox.
+put_busybox() {
+	mkdir -p "$1"/{bin,dev,etc,lab,proc,root,run,sys,tmp}
+	cp "$tree/usr/bin/busybox" "$1/bin/busybox"
+	ln -s busybox "$1/bin/sh"
+}
+
+# pack DIR: writes the folder as a cpio archive to stdout. All files belong to
+# root; symbolic links are followed if FOLLOW is "-L".
+pack() {
+	local dir=$1 follow=${2:-}
+	(
+		cd "$dir" || exit
+		# No word at all if it is empty.
+		# shellcheck disable=SC2086
+		find $follow . -print0 | LC_ALL=C sort -z |
+			cpio --null --create --format=newc --quiet \
+				--reproducible --owner=+0:+0 $follow
+	)
+}
