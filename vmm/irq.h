@@ -51,7 +51,6 @@ void irq_line_destroy(struct irq_line *line);
 /**
  * irq_line_power_on() - Bind the line to a fresh KVM VM
  *
- * Falls back to the ioctl when the host refuses the irqfd.
  * Context: main thread, after the irqchip's power_on.
  */
 int irq_line_power_on(struct irq_line *line, struct error *err);
