@@ -5,6 +5,7 @@
 #ifndef PRIVET_VMM_CONFIG_H
 #define PRIVET_VMM_CONFIG_H
 
+#include <stdio.h>
 #include "vmm/chardev.h"
 #include "vmm/device.h"
 #include "vmm/log.h"
@@ -106,11 +107,11 @@ int config_parse(struct vm_config *cfg, int argc, char **argv,
 int config_check(struct vm_config *cfg, struct error *err);
 
 /** config_help() - Print the options of `privet run` to @out, by table */
-struct _IO_FILE;
-void config_help(struct _IO_FILE *out);
+
+void config_help(FILE *out);
 
 /**
- * config_option_names() - Long names of all options, for the test that
+ * config_option_name() - Long names of all options, for the test that
  * compares them with the manual page
  *
  * Return: the @index-th name, or NULL past the end.
