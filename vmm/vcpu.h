@@ -12,11 +12,15 @@
 #define PRIVET_VMM_VCPU_H
 
 #include <pthread.h>
+#include <signal.h>
 #include "vmm/error.h"
 #include "vmm/log.h"
 
 struct vm;
 struct kvm_run;
+
+/** VCPU_KICK_SIGNAL - Interrupts KVM_RUN; main.c installs an empty handler */
+#define VCPU_KICK_SIGNAL (SIGRTMIN)
 
 /**
  * enum vcpu_state - What the thread does; guarded by vm->lock
@@ -58,7 +62,12 @@ void vcpu_power_off(struct vcpu *vcpu);
 /** vcpu_start() - Start the thread; Context: main thread */
 int vcpu_start(struct vcpu *vcpu, struct error *err);
 
-/** vcpu_kick() - Make it leave KVM_RUN; Context: any thread */
+/**
+ * vcpu_kick() - Make it leave KVM_RUN
+ *
+ * Does nothing when its thread does not run.
+ * Context: any thread; vm->lock held.
+ */
 void vcpu_kick(struct vcpu *vcpu);
 
 /** vcpu_join() - Wait for a thread that was told to stop */

@@ -68,7 +68,6 @@ struct vm_result {
  * @consoles: chardevs, same index as cfg->consoles; owned
  * @vcpus: cfg->cpus of them; owned
  * @kernel_fd, @initrd_fd: images; owned; initrd -1 when there is none
- * @fdt_log: not used by devices
  * @arch: private to the architecture; owned by it
  * @frozen: topology is final
  * @lock: guards @stop, @parked, @result and vCPU states; @cond signals changes
@@ -92,7 +91,6 @@ struct vm {
 	int initrd_fd;
 	void *arch;
 	bool frozen;
-	bool fresh;
 
 	pthread_mutex_t lock;
 	pthread_cond_t cond;

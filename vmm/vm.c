@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine: building it and taking it apart.
+ *
+ * vm_create() is a list of steps, each of which opens or allocates one kind
+ * of thing; vm_destroy() releases whatever is there, so that it serves a
+ * machine whose construction stopped half way as well.
+ */
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "vmm/arch.h"
+
+static int open_file(const struct file_config *file, const char *what, int *out,
+		     struct error *err)
+{
+	if (file->path == NULL && file->fd < 0) {
+		*out = -1;
+		return 0;
+	}
+	if (file->path == NULL) {
+		*out = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
+		if (*out < 0)
+			return error_usage(
+				err,
+				"cannot use fd=%d as %s: %s; open it "
+				"before starting privet",
+				file->fd, what, strerror(errno));
+		return 0;
+	}
+	*out = open(file->path, O_RDONLY | O_CLOEXEC);
+	if (*out < 0)
+		return error_usage(err,
+				   "cannot open the %s '%s': %s; check "
+				   "the path and its permissions",
+				   what, file->path, strerror(errno));
+	return 0;
+}
+
+static int open_images(struct vm *vm, struct error *err)
+{
+	int ret = open_file(&vm->cfg->kernel, "kernel", &vm->kernel_fd, err);
+
+	if (ret == 0)
+		ret = open_file(&vm->cfg->initrd, "initrd", &vm->initrd_fd,
+				err);
+	return ret;
+}
+
+static int open_kvm(struct vm *vm, struct error *err)
+{
+	return kvm_open(&vm->kvm, vm->cfg->kvm_path, err);
+}
+
+static int check_cpus(struct vm *vm, struct error *err)
+{
+	unsigned limit = arch_info.max_cpus;
+	int kvm_limit = kvm_check_extension(&vm->kvm, KVM_CAP_MAX_VCPUS);
+
+	/* A kernel that does not tell takes four (KVM's documentation). */
+	if (kvm_limit == 0)
+		kvm_limit = 4;
+	limit = (unsigned)min_u64(limit, (uint64_t)kvm_limit);
+	limit = (unsigned)min_u64(limit, vm->irqchip->ops->max_vcpus);
+	if (vm->cfg->cpus > limit)
+		return error_usage(err,
+				   "--cpus %u: this host takes at most %u (KVM "
+				   "%d, interrupt controller %s %u)",
+				   vm->cfg->cpus, limit, kvm_limit,
+				   vm->irqchip->ops->name,
+				   vm->irqchip->ops->max_vcpus);
+	return 0;
+}
+
+static int pick_irqchip(struct vm *vm, const struct irqchip_ops **out,
+			struct error *err)
+{
+	const char *forced = vm->cfg->irqchip;
+	const char *why = "it is unknown";
+	bool known = false;
+
+	for (unsigned i = 0; arch_irqchips[i] != NULL; i++) {
+		const struct irqchip_ops *ops = arch_irqchips[i];
+
+		if (forced != NULL && strcmp(forced, ops->name) != 0)
+			continue;
+		known = true;
+		if (ops->probe(&vm->kvm, &why) > 0) {
+			*out = ops;
+			return 0;
+		}
+	}
+	if (forced != NULL && !known)
+		return error_usage(err,
+				   "--irqchip %s: no such interrupt controller "
+				   "on %s; 'privet host' lists them",
+				   forced, arch_info.name);
+	return error_set(err, -ENODEV, EXIT_STATUS_NO_KVM,
+			 "cannot use interrupt controller %s: %s; leave "
+			 "--irqchip out, or see 'privet host'",
+			 forced != NULL ? forced : "(any)", why);
+}
+
+static int create_irqchip(struct vm *vm, struct error *err)
+{
+	const struct irqchip_ops *ops;
+	int ret = pick_irqchip(vm, &ops, err);
+
+	if (ret == 0)
+		ret = ops->create(vm, &vm->irqchip, err);
+	if (ret == 0)
+		ret = check_cpus(vm, err);
+	return ret;
+}
+
+static int create_vcpus(struct vm *vm, struct error *err)
+{
+	vm->vcpus = calloc(vm->cfg->cpus, sizeof(*vm->vcpus));
+	if (vm->vcpus == NULL)
+		return error_nomem(err, "the vCPUs");
+	for (unsigned i = 0; i < vm->cfg->cpus; i++)
+		vm->vcpus[i] = (struct vcpu){ .vm = vm, .id = i, .fd = -1 };
+	return 0;
+}
+
+static int create_loop(struct vm *vm, struct error *err)
+{
+	return evloop_create(&vm->loop, err);
+}
+
+static void on_quit(void *opaque)
+{
+	vm_request_stop(opaque, VM_STOP_USER, 0,
+			"ended from the console by the escape key");
+}
+
+/* A descriptor that listens is a server, whatever else it may be. */
+static bool fd_listens(int fd)
+{
+	int listens = 0;
+	socklen_t len = sizeof(listens);
+
+	return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) == 0 &&
+	       listens != 0;
+}
+
+static int open_consoles(struct vm *vm, struct error *err)
+{
+	const struct chardev_env env = {
+		.loop = vm->loop,
+		.log = vm->log,
+		.quit = on_quit,
+		.opaque = vm,
+	};
+
+	for (unsigned i = 0; i < vm->cfg->nr_consoles; i++) {
+		const struct console_config *con = &vm->cfg->consoles[i];
+		struct chardev_config backend = con->backend;
+
+		if (backend.kind == CHARDEV_FD && fd_listens(backend.fd))
+			backend.kind = CHARDEV_SOCKET;
+
+		int ret = chardev_open(&env, con->text, &backend,
+				       &vm->consoles[i], err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int create_device(struct vm *vm, const struct device_config *dc,
+			 struct error *err)
+{
+	if (vm->nr_devices == VM_MAX_DEVICES)
+		return error_usage(err, "too many devices: %u is the most",
+				   VM_MAX_DEVICES);
+
+	int ret = dc->type->create(vm, dc, &vm->devices[vm->nr_devices], err);
+	if (ret == 0)
+		vm->nr_devices++;
+	return ret;
+}
+
+static int create_type(struct vm *vm, const struct device_type *type,
+		       struct error *err)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < vm->cfg->nr_devices; i++) {
+		const struct device_config *dc = &vm->cfg->devices[i];
+
+		if (dc->type != type)
+			continue;
+		any = true;
+
+		int ret = create_device(vm, dc, err);
+		if (ret < 0)
+			return ret;
+	}
+	if (any || type->implied == NULL ||
+	    !type->implied(vm, vm->cfg->nodefaults))
+		return 0;
+	return create_device(vm, &(struct device_config){ .type = type }, err);
+}
+
+static int create_devices(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; device_types[i] != NULL; i++) {
+		int ret = create_type(vm, device_types[i], err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* In this order; each may rely on those before it. */
+static int (*const build_steps[])(struct vm *vm, struct error *err) = {
+	open_images,  open_kvm,       create_loop,   create_vcpus,
+	arch_vm_init, create_irqchip, open_consoles, create_devices,
+};
+
+int vm_create(const struct vm_config *cfg, struct log *log, struct vm **out,
+	      struct error *err)
+{
+	struct vm *vm = calloc(1, sizeof(*vm));
+	if (vm == NULL)
+		return error_nomem(err, "the machine");
+
+	vm->cfg = cfg;
+	vm->log = log;
+	vm->kvm.fd = -1;
+	vm->kvm.vm_fd = -1;
+	vm->kernel_fd = -1;
+	vm->initrd_fd = -1;
+	pthread_mutex_init(&vm->lock, NULL);
+	pthread_cond_init(&vm->cond, NULL);
+
+	for (size_t i = 0; i < ARRAY_SIZE(build_steps); i++) {
+		int ret = build_steps[i](vm, err);
+
+		if (ret < 0) {
+			vm_destroy(vm);
+			return ret;
+		}
+	}
+	mmio_freeze(&vm->mmio);
+	vm->frozen = true;
+	*out = vm;
+	return 0;
+}
+
+void vm_destroy(struct vm *vm)
+{
+	if (vm == NULL)
+		return;
+	for (unsigned i = vm->nr_devices; i-- > 0;)
+		vm->devices[i]->type->destroy(vm->devices[i]);
+	for (unsigned i = 0; i < CONFIG_MAX_CONSOLES; i++) {
+		if (vm->consoles[i] != NULL)
+			chardev_close(vm->consoles[i]);
+	}
+	if (vm->irqchip != NULL)
+		vm->irqchip->ops->destroy(vm->irqchip);
+	arch_vm_destroy(vm);
+	gmem_destroy(&vm->gmem);
+	evloop_destroy(vm->loop);
+	free(vm->vcpus);
+	kvm_close(&vm->kvm);
+	if (vm->kernel_fd >= 0)
+		close(vm->kernel_fd);
+	if (vm->initrd_fd >= 0)
+		close(vm->initrd_fd);
+	pthread_cond_destroy(&vm->cond);
+	pthread_mutex_destroy(&vm->lock);
+	free(vm);
+}

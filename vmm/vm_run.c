@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The machine: power, running, pausing, stopping.
+ *
+ * The main thread powers the machine on, starts the vCPU threads and waits
+ * on vm->cond. Whoever wants the machine to end calls vm_request_stop(),
+ * which sets vm->stop and kicks the vCPUs; the main thread does the rest.
+ */
+#include "vmm/vm.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "vmm/arch.h"
+#include "vmm/kvm_sys.h"
+
+/*
+ * Power.
+ */
+
+static int map_memory(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; i < vm->gmem.nr_regions; i++) {
+		const struct gmem_region *r = &vm->gmem.regions[i];
+		int ret = kvm_set_memory(&vm->kvm, i, 0, r->gpa, r->size,
+					 r->host, err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int power_on_vcpus(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		int ret = vcpu_power_on(&vm->vcpus[i], err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+static int power_on_irqchip(struct vm *vm, struct error *err)
+{
+	return vm->irqchip->ops->power_on(vm->irqchip, err);
+}
+
+static int power_on_devices(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; i < vm->nr_devices; i++) {
+		struct device *dev = vm->devices[i];
+
+		if (dev->type->power_on == NULL)
+			continue;
+
+		int ret = dev->type->power_on(dev, err);
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/*
+ * In this order: KVM wants memory and all vCPUs before the interrupt
+ * controller, and that complete before any vCPU runs.
+ */
+static int (*const power_on_steps[])(struct vm *vm, struct error *err) = {
+	map_memory,       power_on_vcpus, power_on_irqchip,
+	power_on_devices, arch_boot,
+};
+
+int vm_power_on(struct vm *vm, struct error *err)
+{
+	int ret = kvm_create_vm(&vm->kvm, arch_kvm_type(&vm->kvm), err);
+
+	for (size_t i = 0; ret == 0 && i < ARRAY_SIZE(power_on_steps); i++)
+		ret = power_on_steps[i](vm, err);
+	if (ret < 0)
+		vm_power_off(vm);
+	return ret;
+}
+
+static void reset_device(struct device *dev)
+{
+	pthread_mutex_lock(&dev->lock);
+	dev->type->reset(dev);
+	pthread_mutex_unlock(&dev->lock);
+}
+
+/* Serves a machine whose power-on stopped half way as well. */
+void vm_power_off(struct vm *vm)
+{
+	for (unsigned i = vm->nr_devices; i-- > 0;)
+		reset_device(vm->devices[i]);
+	if (vm->kvm.vm_fd < 0)
+		return;
+	for (unsigned i = vm->nr_devices; i-- > 0;) {
+		struct device *dev = vm->devices[i];
+
+		if (dev->type->power_off != NULL)
+			dev->type->power_off(dev);
+	}
+	vm->irqchip->ops->power_off(vm->irqchip);
+	for (unsigned i = 0; i < vm->cfg->cpus; i++)
+		vcpu_power_off(&vm->vcpus[i]);
+	kvm_destroy_vm(&vm->kvm);
+}
+
+/*
+ * Stopping.
+ */
+
+void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
+		     const char *fmt, ...)
+{
+	pthread_mutex_lock(&vm->lock);
+	if (vm->stop == VM_STOP_NONE) {
+		va_list args;
+
+		vm->stop = why;
+		vm->result.stop = why;
+		vm->result.guest_status = status;
+		va_start(args, fmt);
+		vsnprintf(vm->result.text, sizeof(vm->result.text), fmt, args);
+		va_end(args);
+		for (unsigned i = 0; i < vm->cfg->cpus; i++)
+			vcpu_kick(&vm->vcpus[i]);
+		pthread_cond_broadcast(&vm->cond);
+	}
+	pthread_mutex_unlock(&vm->lock);
+}
+
+/** struct stop_info - What each reason means for the process */
+struct stop_info {
+	const char *name;
+	enum exit_status status;
+};
+
+static const struct stop_info stop_infos[] = {
+	[VM_STOP_NONE] = { "none", EXIT_STATUS_ERROR },
+	[VM_STOP_POWEROFF] = { "poweroff", EXIT_STATUS_POWEROFF },
+	[VM_STOP_GUEST_STATUS] = { "guest-status", EXIT_STATUS_POWEROFF },
+	[VM_STOP_PANIC] = { "panic", EXIT_STATUS_PANIC },
+	[VM_STOP_COLD_REBOOT] = { "cold-reboot", EXIT_STATUS_REBOOT },
+	[VM_STOP_WARM_REBOOT] = { "warm-reboot", EXIT_STATUS_REBOOT },
+	[VM_STOP_CRASH] = { "crash", EXIT_STATUS_CRASH },
+	[VM_STOP_USER] = { "user", EXIT_STATUS_STOPPED },
+	[VM_STOP_TIMEOUT] = { "timeout", EXIT_STATUS_TIMEOUT },
+	[VM_STOP_ERROR] = { "error", EXIT_STATUS_ERROR },
+};
+
+const char *vm_stop_name(enum vm_stop stop)
+{
+	return stop_infos[stop].name;
+}
+
+static bool status_is_reserved(unsigned status)
+{
+	return status == EXIT_STATUS_NO_KVM ||
+	       (status >= EXIT_STATUS_USAGE && status <= EXIT_STATUS_ERROR);
+}
+
+enum exit_status vm_exit_status(const struct vm_result *result)
+{
+	if (result->stop != VM_STOP_GUEST_STATUS)
+		return stop_infos[result->stop].status;
+	if (status_is_reserved(result->guest_status))
+		return EXIT_STATUS_RESERVED;
+	return (enum exit_status)result->guest_status;
+}
+
+/*
+ * Running.
+ */
+
+static void join_vcpus(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->cfg->cpus; i++)
+		vcpu_join(&vm->vcpus[i]);
+}
+
+static int start_vcpus(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		int ret = vcpu_start(&vm->vcpus[i], err);
+
+		if (ret < 0) {
+			vm_request_stop(vm, VM_STOP_ERROR, 0, "%s",
+					err != NULL ? err->text : "");
+			join_vcpus(vm);
+			return ret;
+		}
+	}
+	return 0;
+}
+
+static void wait_for_stop(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	while (vm->stop == VM_STOP_NONE)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+	pthread_mutex_unlock(&vm->lock);
+	join_vcpus(vm);
+}
+
+static bool is_reboot(enum vm_stop stop)
+{
+	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
+}
+
+/* A cold reboot begins with zeroed RAM; a warm one keeps what is there. */
+static int prepare_reboot(struct vm *vm, struct error *err)
+{
+	log_info(vm->log, "guest asked for a %s", vm_stop_name(vm->stop));
+	if (vm->stop == VM_STOP_COLD_REBOOT) {
+		int ret = gmem_clear(&vm->gmem);
+
+		if (ret < 0)
+			return error_host(err, ret,
+					  "cannot clear the guest's RAM for a "
+					  "reboot: %s",
+					  strerror(-ret));
+	}
+	pthread_mutex_lock(&vm->lock);
+	vm->stop = VM_STOP_NONE;
+	vm->result.reboots++;
+	pthread_mutex_unlock(&vm->lock);
+	return 0;
+}
+
+static int start_consoles(struct vm *vm, struct error *err)
+{
+	for (unsigned i = 0; i < vm->cfg->nr_consoles; i++) {
+		int ret = chardev_start(vm->consoles[i], err);
+
+		if (ret < 0)
+			return ret;
+	}
+	return 0;
+}
+
+/* One life from power-on to power-off. */
+static int run_once(struct vm *vm, bool first, struct error *err)
+{
+	int ret = vm_power_on(vm, err);
+	if (ret < 0)
+		return ret;
+
+	/* Only a machine that can start touches terminals and files. */
+	if (first)
+		ret = start_consoles(vm, err);
+	if (ret == 0)
+		ret = start_vcpus(vm, err);
+	if (ret == 0)
+		wait_for_stop(vm);
+	vm_power_off(vm);
+	return ret;
+}
+
+static int run_lives(struct vm *vm, struct error *err)
+{
+	int ret = run_once(vm, true, err);
+
+	while (ret == 0 && is_reboot(vm->stop) && !vm->cfg->no_reboot) {
+		ret = prepare_reboot(vm, err);
+		if (ret == 0)
+			ret = run_once(vm, false, err);
+	}
+	return ret;
+}
+
+struct timeout {
+	struct ev_timer timer;
+	struct vm *vm;
+};
+
+static void on_timeout(struct ev_timer *timer)
+{
+	struct timeout *t = container_of(timer, struct timeout, timer);
+
+	vm_request_stop(t->vm, VM_STOP_TIMEOUT, 0,
+			"the guest was still running after %llu s (--timeout)",
+			(unsigned long long)t->vm->cfg->timeout_s);
+}
+
+static int start_timeout(struct timeout *t, struct error *err)
+{
+	if (t->vm->cfg->timeout_s == 0)
+		return 0;
+
+	int ret = ev_timer_init(&t->timer, t->vm->loop, on_timeout, NULL);
+	if (ret < 0)
+		return error_host(err, ret,
+				  "cannot create the timer of --timeout: %s; "
+				  "raise the limit on open files",
+				  strerror(-ret));
+	ev_timer_set(&t->timer, t->vm->cfg->timeout_s * NSEC_PER_SEC);
+	return 0;
+}
+
+int vm_run(struct vm *vm, struct vm_result *result, struct error *err)
+{
+	struct timeout timeout = { .vm = vm };
+	int ret = start_timeout(&timeout, err);
+
+	if (ret == 0)
+		ret = evloop_start(vm->loop, err);
+	if (ret == 0)
+		ret = run_lives(vm, err);
+	evloop_stop(vm->loop);
+	ev_timer_destroy(&timeout.timer);
+	*result = vm->result;
+	return ret;
+}
+
+/*
+ * Pausing.
+ */
+
+static bool any_running(const struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		if (vm->vcpus[i].state == VCPU_RUNNING)
+			return true;
+	}
+	return false;
+}
+
+int vm_pause(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	vm->pause = true;
+	for (unsigned i = 0; i < vm->cfg->cpus; i++)
+		vcpu_kick(&vm->vcpus[i]);
+	while (any_running(vm) && vm->stop == VM_STOP_NONE)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+
+	bool stopping = vm->stop != VM_STOP_NONE;
+	if (stopping)
+		vm->pause = false;
+	pthread_mutex_unlock(&vm->lock);
+	if (stopping)
+		return -ECANCELED;
+
+	for (unsigned i = vm->nr_devices; i-- > 0;) {
+		struct device *dev = vm->devices[i];
+
+		pthread_mutex_lock(&dev->lock);
+		dev->type->quiesce(dev);
+		pthread_mutex_unlock(&dev->lock);
+	}
+	return 0;
+}
+
+void vm_resume(struct vm *vm)
+{
+	for (unsigned i = 0; i < vm->nr_devices; i++) {
+		struct device *dev = vm->devices[i];
+
+		pthread_mutex_lock(&dev->lock);
+		dev->type->resume(dev);
+		pthread_mutex_unlock(&dev->lock);
+	}
+	pthread_mutex_lock(&vm->lock);
+	vm->pause = false;
+	pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
+}
