@@ -114,11 +114,23 @@ void vm_power_off(struct vm *vm)
  * Stopping.
  */
 
+static bool is_reboot(enum vm_stop stop)
+{
+	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
+}
+
+/* The first request wins, but a wish for the end outlives a reboot. */
+static bool request_counts(const struct vm *vm, enum vm_stop why)
+{
+	return vm->stop == VM_STOP_NONE ||
+	       (is_reboot(vm->stop) && !is_reboot(why));
+}
+
 void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
 		     const char *fmt, ...)
 {
 	pthread_mutex_lock(&vm->lock);
-	if (vm->stop == VM_STOP_NONE) {
+	if (request_counts(vm, why)) {
 		va_list args;
 
 		vm->stop = why;
@@ -207,11 +219,6 @@ static void wait_for_stop(struct vm *vm)
 	join_vcpus(vm);
 }
 
-static bool is_reboot(enum vm_stop stop)
-{
-	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
-}
-
 /* A cold reboot begins with zeroed RAM; a warm one keeps what is there. */
 static int prepare_reboot(struct vm *vm, struct error *err)
 {
@@ -226,8 +233,9 @@ static int prepare_reboot(struct vm *vm, struct error *err)
 					  strerror(-ret));
 	}
 	pthread_mutex_lock(&vm->lock);
-	vm->stop = VM_STOP_NONE;
 	vm->result.reboots++;
+	if (is_reboot(vm->stop))
+		vm->stop = VM_STOP_NONE;
 	pthread_mutex_unlock(&vm->lock);
 	return 0;
 }

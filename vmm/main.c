@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * privet: command line to machine to exit status. The only exit of the
+ * process is main()'s return.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "vmm/arch.h"
+#include "vmm/host.h"
+#include "vmm/json.h"
+#include "vmm/vm.h"
+
+static void on_kick(int signal)
+{
+	(void)signal;
+}
+
+/* A kick must interrupt KVM_RUN, so it needs a handler, and no SA_RESTART. */
+static void setup_kick_signal(void)
+{
+	struct sigaction action = { .sa_handler = on_kick };
+
+	sigemptyset(&action.sa_mask);
+	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+}
+
+/** struct signals - Signals that end the machine, taken on the I/O thread */
+struct signals {
+	struct ev_source src;
+	struct vm *vm;
+};
+
+static void on_signal(struct ev_source *src, uint32_t events)
+{
+	struct signals *s = container_of(src, struct signals, src);
+	struct signalfd_siginfo info;
+
+	(void)events;
+	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
+		return;
+	vm_request_stop(s->vm, VM_STOP_USER, 0, "ended by signal %u (%s)",
+			info.ssi_signo, strsignal((int)info.ssi_signo));
+}
+
+/*
+ * Before any thread exists: all inherit the mask, so that the signals arrive
+ * at the descriptor only.
+ */
+static int block_signals(struct signals *s, struct error *err)
+{
+	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	sigset_t set;
+
+	sigemptyset(&set);
+	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaddset(&set, ending[i]);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	/* A reader that goes away is an error of write(), not the end. */
+	signal(SIGPIPE, SIG_IGN);
+	/* So is a file that grew to the limit. */
+	signal(SIGXFSZ, SIG_IGN);
+
+	s->src = (struct ev_source){
+		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
+		.events = EPOLLIN,
+		.fn = on_signal,
+	};
+	if (s->src.fd < 0)
+		return error_host(err, -errno,
+				  "cannot create a signalfd: %s; raise the "
+				  "limit on open files",
+				  strerror(errno));
+	return 0;
+}
+
+static int watch_signals(struct signals *s, struct vm *vm, struct error *err)
+{
+	s->vm = vm;
+
+	int ret = evloop_add(vm->loop, &s->src);
+	if (ret < 0)
+		return error_host(err, ret, "cannot watch a signalfd: %s",
+				  strerror(-ret));
+	return 0;
+}
+
+static int write_status_file(const char *path, const struct vm_result *result,
+			     enum exit_status status, struct error *err)
+{
+	FILE *out = fopen(path, "we");
+
+	if (out == NULL)
+		return error_host(err, -errno,
+				  "cannot write the status file '%s': %s; "
+				  "check the path and its permissions",
+				  path, strerror(errno));
+	fprintf(out, "{ \"stop\": ");
+	json_string(out, vm_stop_name(result->stop));
+	fprintf(out, ", \"status\": %d, \"guest_status\": ", (int)status);
+	if (result->stop == VM_STOP_GUEST_STATUS)
+		fprintf(out, "%u", result->guest_status);
+	else
+		fprintf(out, "null");
+	fprintf(out, ", \"reboots\": %u, \"text\": ", result->reboots);
+	json_string(out, result->text);
+	fprintf(out, " }\n");
+	if (fclose(out) != 0)
+		return error_host(err, -errno,
+				  "cannot write the status file '%s': %s; "
+				  "make room there",
+				  path, strerror(errno));
+	return 0;
+}
+
+/* An ordinary end needs no words; anything else gets one line. */
+static void report_end(struct log *log, const struct vm_result *result,
+		       enum exit_status status)
+{
+	if (status == EXIT_STATUS_POWEROFF ||
+	    (result->stop == VM_STOP_GUEST_STATUS &&
+	     status != EXIT_STATUS_RESERVED))
+		log_info(log, "%s", result->text);
+	else if (result->stop == VM_STOP_USER)
+		log_warning(log, "%s", result->text);
+	else
+		log_error(log, "%s", result->text);
+}
+
+static enum exit_status report_error(struct log *log, const struct error *err)
+{
+	log_error(log, "%s", err->text);
+	return err->status;
+}
+
+static enum exit_status run_machine(const struct vm_config *cfg,
+				    struct log *log)
+{
+	struct signals signals = { 0 };
+	struct vm_result result = { 0 };
+	struct error err = { .status = EXIT_STATUS_ERROR };
+	struct vm *vm = NULL;
+	enum exit_status status;
+
+	setup_kick_signal();
+	int ret = block_signals(&signals, &err);
+	if (ret == 0)
+		ret = vm_create(cfg, log, &vm, &err);
+	if (ret == 0)
+		ret = watch_signals(&signals, vm, &err);
+	if (ret == 0)
+		ret = vm_run(vm, &result, &err);
+	/* Restores the terminal, so that the line below reads well. */
+	vm_destroy(vm);
+	if (signals.src.fd >= 0)
+		close(signals.src.fd);
+	if (ret < 0)
+		return report_error(log, &err);
+
+	status = vm_exit_status(&result);
+	report_end(log, &result, status);
+	if (cfg->status_file != NULL &&
+	    write_status_file(cfg->status_file, &result, status, &err) < 0)
+		return report_error(log, &err);
+	return status;
+}
+
+static enum exit_status cmd_run(int argc, char **argv)
+{
+	struct log log = { .fd = STDERR_FILENO,
+			   .level = LOG_WARNING,
+			   .name = "privet" };
+	struct error err = { .status = EXIT_STATUS_ERROR };
+	struct vm_config cfg;
+	enum exit_status status;
+
+	int ret = config_init(&cfg);
+	if (ret < 0) {
+		error_nomem(&err, "the configuration");
+		return report_error(&log, &err);
+	}
+
+	ret = config_parse(&cfg, argc, argv, &err);
+	if (ret == -ECANCELED) {
+		config_help(stdout);
+		status = EXIT_STATUS_POWEROFF;
+	} else if (ret < 0) {
+		status = report_error(&log, &err);
+	} else {
+		log.level = cfg.loglevel;
+		log.name = cfg.name;
+		status = run_machine(&cfg, &log);
+	}
+	config_free(&cfg);
+	return status;
+}
+
+static enum exit_status usage(FILE *out, enum exit_status status)
+{
+	fprintf(out, "usage: privet run [OPTION]... [KERNEL]   run a machine\n"
+		     "       privet run --help                 its options\n"
+		     "       privet host [--json]              what this host "
+		     "can do\n"
+		     "       privet --version\n");
+	return status;
+}
+
+static enum exit_status cmd_host(int argc, char **argv)
+{
+	bool json = argc == 1 && strcmp(argv[0], "--json") == 0;
+
+	if (argc == 1 && strcmp(argv[0], "--help") == 0)
+		return usage(stdout, EXIT_STATUS_POWEROFF);
+	if (argc > 1 || (argc == 1 && !json)) {
+		fprintf(stderr, "privet: error: 'privet host' takes only "
+				"--json\n");
+		return EXIT_STATUS_USAGE;
+	}
+
+	struct host_report *report = calloc(1, sizeof(*report));
+	if (report == NULL)
+		return EXIT_STATUS_ERROR;
+	host_probe(report, NULL);
+	if (json)
+		host_print_json(report, stdout);
+	else
+		host_print_text(report, stdout);
+
+	bool usable = report->usable;
+	free(report);
+	return usable ? EXIT_STATUS_POWEROFF : EXIT_STATUS_NO_KVM;
+}
+
+static enum exit_status cmd_version(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	printf("privet %s (%s) for %s guests\n", PRIVET_VERSION, PRIVET_COMMIT,
+	       arch_info.name);
+	return EXIT_STATUS_POWEROFF;
+}
+
+static enum exit_status cmd_help(int argc, char **argv)
+{
+	(void)argc;
+	(void)argv;
+	return usage(stdout, EXIT_STATUS_POWEROFF);
+}
+
+static const struct command {
+	const char *name;
+	enum exit_status (*run)(int argc, char **argv);
+} commands[] = {
+	{ "run", cmd_run },           { "host", cmd_host },
+	{ "--version", cmd_version }, { "--help", cmd_help },
+	{ "-h", cmd_help },
+};
+
+/*
+ * Descriptors 0 to 2 exist from here on, so that nothing that is opened later
+ * takes their place and is written to as if it were the terminal.
+ */
+static int claim_standard_fds(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return -EBADF;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	if (claim_standard_fds() < 0)
+		return EXIT_STATUS_ERROR;
+	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[1], commands[i].name) == 0)
+			return (int)commands[i].run(argc - 2, argv + 2);
+	}
+	if (argc > 1)
+		fprintf(stderr, "privet: error: unknown command '%s'\n",
+			argv[1]);
+	return (int)usage(stderr, EXIT_STATUS_USAGE);
+}
