@@ -340,28 +340,28 @@ static void access_write(struct fake_mmio *m, uint64_t off, unsigned size,
 	CHECK(mmio_access(&m->vm->mmio, m->base + off, data, size, true));
 }
 
-uint32_t fake_mmio_read(struct fake_mmio *m, uint64_t off)
+uint32_t fake_mmio_get(struct fake_mmio *m, uint64_t off)
 {
 	return (uint32_t)access_read(m, off, 4);
 }
 
-void fake_mmio_write(struct fake_mmio *m, uint64_t off, uint32_t value)
+void fake_mmio_set(struct fake_mmio *m, uint64_t off, uint32_t value)
 {
 	access_write(m, off, 4, value);
 }
 
 uint64_t fake_mmio_offered(struct fake_mmio *m)
 {
-	fake_mmio_write(m, REG_DEVICE_FEATURES_SEL, 0);
-	uint64_t low = fake_mmio_read(m, REG_DEVICE_FEATURES);
+	fake_mmio_set(m, REG_DEVICE_FEATURES_SEL, 0);
+	uint64_t low = fake_mmio_get(m, REG_DEVICE_FEATURES);
 
-	fake_mmio_write(m, REG_DEVICE_FEATURES_SEL, 1);
-	return low | (uint64_t)fake_mmio_read(m, REG_DEVICE_FEATURES) << 32;
+	fake_mmio_set(m, REG_DEVICE_FEATURES_SEL, 1);
+	return low | (uint64_t)fake_mmio_get(m, REG_DEVICE_FEATURES) << 32;
 }
 
 static void add_status(struct fake_mmio *m, uint32_t bit)
 {
-	fake_mmio_write(m, REG_STATUS, fake_mmio_status(m) | bit);
+	fake_mmio_set(m, REG_STATUS, fake_mmio_status(m) | bit);
 }
 
 int fake_mmio_negotiate(struct fake_mmio *m, uint64_t features)
@@ -371,9 +371,9 @@ int fake_mmio_negotiate(struct fake_mmio *m, uint64_t features)
 	add_status(m, VIRTIO_STATUS_ACKNOWLEDGE);
 	add_status(m, VIRTIO_STATUS_DRIVER);
 	for (unsigned sel = 0; sel < 2; sel++) {
-		fake_mmio_write(m, REG_DRIVER_FEATURES_SEL, sel);
-		fake_mmio_write(m, REG_DRIVER_FEATURES,
-				(uint32_t)(features >> (32 * sel)));
+		fake_mmio_set(m, REG_DRIVER_FEATURES_SEL, sel);
+		fake_mmio_set(m, REG_DRIVER_FEATURES,
+			      (uint32_t)(features >> (32 * sel)));
 	}
 	add_status(m, VIRTIO_STATUS_FEATURES_OK);
 	if (!(fake_mmio_status(m) & VIRTIO_STATUS_FEATURES_OK))
@@ -384,15 +384,15 @@ int fake_mmio_negotiate(struct fake_mmio *m, uint64_t features)
 
 static void write_addr(struct fake_mmio *m, uint64_t reg, uint64_t gpa)
 {
-	fake_mmio_write(m, reg, (uint32_t)gpa);
-	fake_mmio_write(m, reg + 4, (uint32_t)(gpa >> 32));
+	fake_mmio_set(m, reg, (uint32_t)gpa);
+	fake_mmio_set(m, reg + 4, (uint32_t)(gpa >> 32));
 }
 
 int fake_mmio_queue(struct fake_mmio *m, unsigned index, uint16_t size)
 {
 	CHECK(index < FAKE_MMIO_QUEUES);
-	fake_mmio_write(m, REG_QUEUE_SEL, index);
-	uint32_t max = fake_mmio_read(m, REG_QUEUE_NUM_MAX);
+	fake_mmio_set(m, REG_QUEUE_SEL, index);
+	uint32_t max = fake_mmio_get(m, REG_QUEUE_NUM_MAX);
 
 	if (max == 0)
 		return -ENODEV;
@@ -400,12 +400,12 @@ int fake_mmio_queue(struct fake_mmio *m, unsigned index, uint16_t size)
 
 	fake_queue_init(q, &m->drv, size ? size : (uint16_t)max);
 	q->event_idx = m->features & VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
-	fake_mmio_write(m, REG_QUEUE_NUM, q->size);
+	fake_mmio_set(m, REG_QUEUE_NUM, q->size);
 	write_addr(m, REG_QUEUE_DESC, q->desc);
 	write_addr(m, REG_QUEUE_DRIVER, q->avail);
 	write_addr(m, REG_QUEUE_DEVICE, q->used);
-	fake_mmio_write(m, REG_QUEUE_READY, 1);
-	if (fake_mmio_read(m, REG_QUEUE_READY) != 1)
+	fake_mmio_set(m, REG_QUEUE_READY, 1);
+	if (fake_mmio_get(m, REG_QUEUE_READY) != 1)
 		return -EINVAL;
 	if (index >= m->nr_queues)
 		m->nr_queues = index + 1;
@@ -436,19 +436,19 @@ int fake_mmio_start(struct fake_mmio *m, uint64_t features, uint16_t size)
 
 void fake_mmio_reset(struct fake_mmio *m)
 {
-	fake_mmio_write(m, REG_STATUS, 0);
+	fake_mmio_set(m, REG_STATUS, 0);
 	m->features = 0;
 	m->nr_queues = 0;
 }
 
 uint32_t fake_mmio_status(struct fake_mmio *m)
 {
-	return fake_mmio_read(m, REG_STATUS);
+	return fake_mmio_get(m, REG_STATUS);
 }
 
 void fake_mmio_kick(struct fake_mmio *m, unsigned index)
 {
-	fake_mmio_write(m, REG_QUEUE_NOTIFY, index);
+	fake_mmio_set(m, REG_QUEUE_NOTIFY, index);
 }
 
 void fake_mmio_run(struct fake_mmio *m)
@@ -461,10 +461,10 @@ void fake_mmio_run(struct fake_mmio *m)
 
 uint32_t fake_mmio_irq(struct fake_mmio *m)
 {
-	uint32_t isr = fake_mmio_read(m, REG_INTERRUPT_STATUS);
+	uint32_t isr = fake_mmio_get(m, REG_INTERRUPT_STATUS);
 
 	if (isr)
-		fake_mmio_write(m, REG_INTERRUPT_ACK, isr);
+		fake_mmio_set(m, REG_INTERRUPT_ACK, isr);
 	return isr;
 }
 

@@ -200,8 +200,8 @@ struct fake_mmio {
 /** fake_mmio_init() - Driver for virtio-mmio slot @slot of @vm */
 void fake_mmio_init(struct fake_mmio *m, struct vm *vm, unsigned slot);
 
-uint32_t fake_mmio_read(struct fake_mmio *m, uint64_t off);
-void fake_mmio_write(struct fake_mmio *m, uint64_t off, uint32_t value);
+uint32_t fake_mmio_get(struct fake_mmio *m, uint64_t off);
+void fake_mmio_set(struct fake_mmio *m, uint64_t off, uint32_t value);
 
 /** fake_mmio_offered() - All 64 feature bits that the device offers */
 uint64_t fake_mmio_offered(struct fake_mmio *m);
