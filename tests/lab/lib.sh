@@ -54,6 +54,8 @@ step_ticker() {
 	fi
 	exec {never}<> <(:)
 	while ! read -r -t "$every" -u "$never" _; do
+		# An interrupted script does not get to end it.
+		kill -0 $$ 2> /dev/null || return 0
 		printf "%s: %s ... %s   $end" \
 			"${0##*/}" "$text" "$(took "$start")" >&2
 	done
