@@ -541,7 +541,7 @@ static int split_option(struct cursor *c, struct found *found,
 static int parse_option(struct vm_config *cfg, struct cursor *c,
 			struct error *err)
 {
-	struct found found;
+	struct found found = { 0 };
 	const char *value;
 	int ret = split_option(c, &found, &value, err);
 

@@ -6,8 +6,9 @@
  * devices/table.c. It lives as long as the struct vm: a reboot resets it, it
  * is not created again, and its backends stay open.
  *
- * Order: create (all devices) → freeze → power_on → ... → reset → power_off →
- * power_on (reboot) → ... → destroy in reverse order of creation.
+ * Order: create (all devices), freeze, power_on, run, reset, power_off, and
+ * from power_on again for a reboot; at last destroy, in reverse order of
+ * creation.
  */
 #ifndef PRIVET_VMM_DEVICE_H
 #define PRIVET_VMM_DEVICE_H

@@ -10,6 +10,7 @@
 #ifndef PRIVET_VMM_ERROR_H
 #define PRIVET_VMM_ERROR_H
 
+#include <errno.h>
 #include "vmm/util.h"
 
 /**
@@ -57,9 +58,13 @@ struct error {
 int error_set(struct error *err, int code, enum exit_status status,
 	      const char *fmt, ...) PRINTF_LIKE(4, 5);
 
-/** error_usage() - error_set() for input that makes no sense (-EINVAL) */
+/**
+ * error_usage() - error_set() for input that makes no sense
+ *
+ * Return: -EINVAL, which the compiler can see.
+ */
 #define error_usage(err, ...) \
-	error_set(err, -EINVAL, EXIT_STATUS_USAGE, __VA_ARGS__)
+	((void)error_set(err, -EINVAL, EXIT_STATUS_USAGE, __VA_ARGS__), -EINVAL)
 
 /** error_host() - error_set() for something that the host refused */
 #define error_host(err, code, ...) \

@@ -77,7 +77,7 @@ static int parse_mac(const char *text, uint8_t mac[6])
 	if (strlen(text) != 17)
 		return -EINVAL;
 	for (int i = 0; i < 6; i++) {
-		const char *at = text + 3 * i;
+		const char *at = &text[3 * i];
 
 		if (!isxdigit((unsigned char)at[0]) ||
 		    !isxdigit((unsigned char)at[1]) || (i < 5 && at[2] != ':'))
@@ -135,8 +135,7 @@ static const char *const type_help[] = {
 	[PARAM_SIZE] = "a size such as 512M or 4G",
 	[PARAM_FLAG] = "on or off",
 	[PARAM_FD] = "the number of an open descriptor",
-	[PARAM_MAC] = "an address such as 52:54:00:12:34:56, not multicast "
-		      "and not zero",
+	[PARAM_MAC] = "a unicast address such as 52:54:00:12:34:56",
 	[PARAM_CHOICE] = "one of the values in the manual page",
 };
 

@@ -109,7 +109,7 @@ static int pick_irqchip(struct vm *vm, const struct irqchip_ops **out,
 
 static int create_irqchip(struct vm *vm, struct error *err)
 {
-	const struct irqchip_ops *ops;
+	const struct irqchip_ops *ops = NULL;
 	int ret = pick_irqchip(vm, &ops, err);
 
 	if (ret == 0)

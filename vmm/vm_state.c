@@ -127,7 +127,7 @@ static int restore_section(struct vm *vm, struct snap_reader *r,
 			   const struct snap_section *section, bool *seen,
 			   struct error *err)
 {
-	struct target target;
+	struct target target = { 0 };
 
 	if (!find_target(vm, section, &target))
 		return error_usage(err,
