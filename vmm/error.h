@@ -58,13 +58,19 @@ struct error {
 int error_set(struct error *err, int code, enum exit_status status,
 	      const char *fmt, ...) PRINTF_LIKE(4, 5);
 
+static inline int error_einval(int code)
+{
+	(void)code;
+	return -EINVAL;
+}
+
 /**
  * error_usage() - error_set() for input that makes no sense
  *
- * Return: -EINVAL, which the compiler can see.
+ * Return: -EINVAL, in a way that the compiler can see.
  */
 #define error_usage(err, ...) \
-	((void)error_set(err, -EINVAL, EXIT_STATUS_USAGE, __VA_ARGS__), -EINVAL)
+	error_einval(error_set(err, -EINVAL, EXIT_STATUS_USAGE, __VA_ARGS__))
 
 /** error_host() - error_set() for something that the host refused */
 #define error_host(err, code, ...) \
