@@ -1,0 +1,452 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Advanced Interrupt Architecture in the kernel: an APLIC that turns wired
+ * interrupts into messages, and an IMSIC for each hart that receives them.
+ *
+ * The KVM device belongs to one KVM VM: it is made anew for every power-on,
+ * after all vCPUs, and initialised before any of them runs. Kernels up to 6.19
+ * dereference a null pointer otherwise (Linux, arch/riscv/kvm/aia_device.c).
+ *
+ * Saved state is what the device's register attributes give. It is untrusted:
+ * the shape has to be that of this machine, and KVM masks the values. What
+ * the inputs of the APLIC are driven to is not part of it: devices drive
+ * their lines again when they are restored.
+ */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "arch/riscv64/irqchips.h"
+#include "arch/riscv64/layout.h"
+#include "arch/riscv64/tree.h"
+#include "vmm/fdt.h"
+#include "vmm/kvm.h"
+#include "vmm/kvm_sys.h"
+#include "vmm/snapshot.h"
+#include "vmm/vm.h"
+
+/* More identities than any machine of ours uses; hosts may have fewer. */
+#define AIA_MAX_IDS 255U
+
+/* APLIC registers (RISC-V AIA 1.0, 4.5) */
+#define APLIC_DOMAINCFG    0x0000U
+#define APLIC_SOURCECFG(i) (0x0004U + 4 * ((i)-1))
+#define APLIC_SETIP(word)  (0x1c00U + 4 * (word))
+#define APLIC_SETIE(word)  (0x1e00U + 4 * (word))
+#define APLIC_TARGET(i)    (0x3004U + 4 * ((i)-1))
+
+/* IMSIC registers by iselect (RISC-V AIA 1.0, 3.8); a hart of 64 bits has
+ * the even ones of eip and eie only. */
+#define IMSIC_EIDELIVERY  0x70U
+#define IMSIC_EITHRESHOLD 0x72U
+#define IMSIC_EIP(group)  (0x80U + 2 * (group))
+#define IMSIC_EIE(group)  (0xc0U + 2 * (group))
+
+/* Device tree: interrupt specifiers of the APLIC, cause of a hart's own
+ * controller. */
+#define FDT_EDGE_RISING 1U
+#define FDT_LEVEL_HIGH  4U
+#define FDT_S_EXTERNAL  9U
+
+/**
+ * struct aia - The controller
+ * @fd: KVM's device; -1 while powered off; set_level() reads it from any
+ *	thread
+ * @nr_ids: identities of each IMSIC
+ * @nr_sources: inputs of the APLIC
+ */
+struct aia {
+	struct irqchip chip;
+	atomic_int fd;
+	uint32_t nr_ids;
+	uint32_t nr_sources;
+};
+
+static struct aia *to_aia(struct irqchip *chip)
+{
+	return container_of(chip, struct aia, chip);
+}
+
+/*
+ * Whether KVM lets go of the device shows only when one is made, for which it
+ * takes a VM.
+ */
+static int probe_device(const struct kvm *kvm)
+{
+	struct kvm scratch = {
+		.fd = kvm->fd,
+		.vm_fd = -1,
+		.run_size = kvm->run_size,
+	};
+	int ret = kvm_create_vm(&scratch, 0, NULL);
+
+	if (ret < 0)
+		return ret;
+	ret = kvm_create_device(&scratch, KVM_DEV_TYPE_RISCV_AIA);
+	if (ret >= 0)
+		kvm_sys_close(ret);
+	kvm_destroy_vm(&scratch);
+	return ret;
+}
+
+static int aia_probe(const struct kvm *kvm, const char **why)
+{
+	if (kvm_check_extension(kvm, KVM_CAP_IRQCHIP) == 0) {
+		*why = "this host has no AIA, or its kernel does not offer it";
+		return 0;
+	}
+	if (probe_device(kvm) < 0) {
+		*why = "KVM names the AIA, but does not create one";
+		return 0;
+	}
+	return 1;
+}
+
+static int aia_create(struct vm *vm, struct irqchip **out, struct error *err)
+{
+	struct aia *aia = calloc(1, sizeof(*aia));
+
+	if (aia == NULL)
+		return error_nomem(err, "the interrupt controller");
+	aia->chip = (struct irqchip){ .ops = &aia_ops, .vm = vm };
+	atomic_init(&aia->fd, -1);
+	/* What the tree would say of a machine that is never powered on. */
+	aia->nr_ids = AIA_MAX_IDS;
+	aia->nr_sources = LAYOUT_NR_SOURCES;
+	*out = &aia->chip;
+	return 0;
+}
+
+static void aia_power_off(struct irqchip *chip)
+{
+	int fd = atomic_exchange(&to_aia(chip)->fd, -1);
+
+	if (fd >= 0)
+		kvm_sys_close(fd);
+}
+
+static void aia_destroy(struct irqchip *chip)
+{
+	aia_power_off(chip);
+	free(to_aia(chip));
+}
+
+/*
+ * As many identities as the host has, up to our limit. Their number has all
+ * of its low six bits set.
+ */
+static int config_ids(struct aia *aia, int fd)
+{
+	uint32_t ids = 0;
+	int ret = kvm_device_get(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+				 KVM_DEV_RISCV_AIA_CONFIG_IDS, &ids);
+
+	if (ret < 0)
+		return ret;
+	if (ids < KVM_DEV_RISCV_AIA_IDS_MIN)
+		return -ENODEV;
+	ids = ((ids + 1) & ~(uint32_t)KVM_DEV_RISCV_AIA_IDS_MIN) - 1;
+	aia->nr_ids = ids < AIA_MAX_IDS ? ids : AIA_MAX_IDS;
+	aia->nr_sources = aia->nr_ids < LAYOUT_NR_SOURCES ? aia->nr_ids
+							  : LAYOUT_NR_SOURCES;
+	return kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+			      KVM_DEV_RISCV_AIA_CONFIG_IDS, &aia->nr_ids);
+}
+
+/*
+ * AUTO uses the host's guest interrupt files as far as they go round. A host
+ * without any refuses it; EMUL always works.
+ */
+static int config_mode(int fd)
+{
+	uint32_t mode = KVM_DEV_RISCV_AIA_MODE_AUTO;
+	int ret = kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+				 KVM_DEV_RISCV_AIA_CONFIG_MODE, &mode);
+
+	if (ret >= 0)
+		return 0;
+	mode = KVM_DEV_RISCV_AIA_MODE_EMUL;
+	return kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+			      KVM_DEV_RISCV_AIA_CONFIG_MODE, &mode);
+}
+
+/* Bits that number harts 0 to @cpus - 1. */
+static uint32_t hart_bits(unsigned cpus)
+{
+	uint32_t bits = 0;
+
+	while ((1U << bits) < cpus)
+		bits++;
+	return bits;
+}
+
+static int config_rest(const struct aia *aia, int fd)
+{
+	uint32_t bits = hart_bits(aia->chip.vm->cfg->cpus);
+	int ret =
+		kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+			       KVM_DEV_RISCV_AIA_CONFIG_SRCS, &aia->nr_sources);
+
+	if (ret < 0)
+		return ret;
+	return kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CONFIG,
+			      KVM_DEV_RISCV_AIA_CONFIG_HART_BITS, &bits);
+}
+
+static int config_addresses(const struct aia *aia, int fd)
+{
+	uint64_t addr = LAYOUT_APLIC_BASE;
+	int ret = kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_ADDR,
+				 KVM_DEV_RISCV_AIA_ADDR_APLIC, &addr);
+
+	for (unsigned i = 0; i < aia->chip.vm->cfg->cpus && ret >= 0; i++) {
+		addr = LAYOUT_IMSIC_BASE + i * LAYOUT_IMSIC_SIZE;
+		ret = kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_ADDR,
+				     KVM_DEV_RISCV_AIA_ADDR_IMSIC(i), &addr);
+	}
+	return ret;
+}
+
+/* Return: 0, or negative errno and in @step what failed. */
+static int setup(struct aia *aia, int fd, const char **step)
+{
+	*step = "mode";
+	int ret = config_mode(fd);
+	if (ret < 0)
+		return ret;
+
+	*step = "identities";
+	ret = config_ids(aia, fd);
+	if (ret < 0)
+		return ret;
+
+	*step = "sources and harts";
+	ret = config_rest(aia, fd);
+	if (ret < 0)
+		return ret;
+
+	*step = "addresses";
+	ret = config_addresses(aia, fd);
+	if (ret < 0)
+		return ret;
+
+	*step = "initialisation";
+	return kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_CTRL,
+			      KVM_DEV_RISCV_AIA_CTRL_INIT, NULL);
+}
+
+static int aia_power_on(struct irqchip *chip, struct error *err)
+{
+	struct aia *aia = to_aia(chip);
+	const char *step = "device";
+	int fd = kvm_create_device(&chip->vm->kvm, KVM_DEV_TYPE_RISCV_AIA);
+	int ret = fd;
+
+	if (fd >= 0)
+		ret = setup(aia, fd, &step);
+	if (ret >= 0) {
+		atomic_store(&aia->fd, fd);
+		return 0;
+	}
+	if (fd >= 0)
+		kvm_sys_close(fd);
+	return error_host(err, ret,
+			  "cannot set up the AIA interrupt controller: %s: "
+			  "%s; try --irqchip plic",
+			  step, strerror(-ret));
+}
+
+static void aia_set_level(struct irqchip *chip, unsigned irq, bool level)
+{
+	if (atomic_load(&to_aia(chip)->fd) >= 0)
+		kvm_irq_line(&chip->vm->kvm, irq, level);
+}
+
+static void fdt_imsic(const struct aia *aia, struct fdt_builder *fdt)
+{
+	unsigned cpus = aia->chip.vm->cfg->cpus;
+	uint32_t cells[2 * LAYOUT_MAX_HARTS];
+
+	for (unsigned i = 0; i < cpus; i++) {
+		cells[2 * i] = PHANDLE_CPU_INTC(i);
+		cells[2 * i + 1] = FDT_S_EXTERNAL;
+	}
+	fdt_begin(fdt, "imsics@%x", (unsigned)LAYOUT_IMSIC_BASE);
+	fdt_prop_string(fdt, "compatible", "riscv,imsics");
+	fdt_prop_reg(fdt, LAYOUT_IMSIC_BASE, cpus * LAYOUT_IMSIC_SIZE);
+	fdt_prop_empty(fdt, "interrupt-controller");
+	fdt_prop_u32(fdt, "#interrupt-cells", 0);
+	fdt_prop_empty(fdt, "msi-controller");
+	fdt_prop_u32(fdt, "#msi-cells", 0);
+	fdt_prop_cells(fdt, "interrupts-extended", cells, 2 * cpus);
+	fdt_prop_u32(fdt, "riscv,num-ids", aia->nr_ids);
+	fdt_prop_u32(fdt, "phandle", PHANDLE_IMSIC);
+	fdt_end(fdt);
+}
+
+static void fdt_aplic(const struct aia *aia, struct fdt_builder *fdt)
+{
+	fdt_begin(fdt, "aplic@%x", (unsigned)LAYOUT_APLIC_BASE);
+	fdt_prop_string(fdt, "compatible", "riscv,aplic");
+	fdt_prop_reg(fdt, LAYOUT_APLIC_BASE, LAYOUT_APLIC_SIZE);
+	fdt_prop_empty(fdt, "interrupt-controller");
+	fdt_prop_u32(fdt, "#interrupt-cells", 2);
+	fdt_prop_u32(fdt, "#address-cells", 0);
+	fdt_prop_u32(fdt, "riscv,num-sources", aia->nr_sources);
+	fdt_prop_u32(fdt, "msi-parent", PHANDLE_IMSIC);
+	fdt_prop_u32(fdt, "phandle", PHANDLE_APLIC);
+	fdt_end(fdt);
+}
+
+static void aia_fdt(struct irqchip *chip, struct fdt_builder *fdt)
+{
+	fdt_imsic(to_aia(chip), fdt);
+	fdt_aplic(to_aia(chip), fdt);
+}
+
+static uint32_t aia_fdt_phandle(struct irqchip *chip)
+{
+	(void)chip;
+	return PHANDLE_APLIC;
+}
+
+static unsigned aia_fdt_cells(struct irqchip *chip, unsigned irq, bool edge,
+			      uint32_t cells[3])
+{
+	(void)chip;
+	cells[0] = irq;
+	cells[1] = edge ? FDT_EDGE_RISING : FDT_LEVEL_HIGH;
+	return 2;
+}
+
+/**
+ * struct aia_stream - Registers on their way between KVM and a stream
+ * @w, @r: one of them is set
+ * @error: the first failure sticks
+ */
+struct aia_stream {
+	int fd;
+	struct snap_writer *w;
+	struct snap_reader *r;
+	int error;
+};
+
+static void move_aplic(struct aia_stream *s, uint32_t off)
+{
+	uint32_t value = 0;
+
+	if (s->error < 0)
+		return;
+	if (s->w != NULL) {
+		s->error = kvm_device_get(s->fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
+					  off, &value);
+		snap_put_u32(s->w, value);
+		return;
+	}
+	value = snap_get_u32(s->r);
+	s->error = snap_reader_error(s->r);
+	if (s->error == 0)
+		s->error = kvm_device_set(s->fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
+					  off, &value);
+}
+
+static void move_imsic(struct aia_stream *s, unsigned hart, uint32_t isel)
+{
+	uint64_t attr = KVM_DEV_RISCV_AIA_IMSIC_MKATTR((uint64_t)hart, isel);
+	uint64_t value = 0;
+
+	if (s->error < 0)
+		return;
+	if (s->w != NULL) {
+		s->error = kvm_device_get(s->fd, KVM_DEV_RISCV_AIA_GRP_IMSIC,
+					  attr, &value);
+		snap_put_u64(s->w, value);
+		return;
+	}
+	value = snap_get_u64(s->r);
+	s->error = snap_reader_error(s->r);
+	if (s->error == 0)
+		s->error = kvm_device_set(s->fd, KVM_DEV_RISCV_AIA_GRP_IMSIC,
+					  attr, &value);
+}
+
+/*
+ * Delivery comes last on each level, so that nothing moves on the way back
+ * before everything is in place.
+ */
+static void move_registers(const struct aia *aia, struct aia_stream *s)
+{
+	for (unsigned hart = 0; hart < aia->chip.vm->cfg->cpus; hart++) {
+		for (uint32_t i = 0; i < (aia->nr_ids + 1) / 64; i++) {
+			move_imsic(s, hart, IMSIC_EIE(i));
+			move_imsic(s, hart, IMSIC_EIP(i));
+		}
+		move_imsic(s, hart, IMSIC_EITHRESHOLD);
+		move_imsic(s, hart, IMSIC_EIDELIVERY);
+	}
+	/* A pending bit can be set only in a source that is not inactive. */
+	for (uint32_t i = 1; i <= aia->nr_sources; i++) {
+		move_aplic(s, APLIC_SOURCECFG(i));
+		move_aplic(s, APLIC_TARGET(i));
+	}
+	for (uint32_t i = 0; i <= aia->nr_sources / 32; i++) {
+		move_aplic(s, APLIC_SETIE(i));
+		move_aplic(s, APLIC_SETIP(i));
+	}
+	move_aplic(s, APLIC_DOMAINCFG);
+}
+
+static int aia_save(struct irqchip *chip, struct snap_writer *w)
+{
+	struct aia *aia = to_aia(chip);
+	struct aia_stream s = { .fd = atomic_load(&aia->fd), .w = w };
+
+	if (s.fd < 0)
+		return -ENODEV;
+	snap_put_u32(w, chip->vm->cfg->cpus);
+	snap_put_u32(w, aia->nr_ids);
+	snap_put_u32(w, aia->nr_sources);
+	move_registers(aia, &s);
+	return s.error;
+}
+
+static int aia_restore(struct irqchip *chip, struct snap_reader *r,
+		       uint32_t version)
+{
+	struct aia *aia = to_aia(chip);
+	struct aia_stream s = { .fd = atomic_load(&aia->fd), .r = r };
+
+	if (s.fd < 0)
+		return -ENODEV;
+	if (version != aia_ops.state_version)
+		return -ENOTSUP;
+
+	uint32_t cpus = snap_get_u32(r);
+	uint32_t nr_ids = snap_get_u32(r);
+	uint32_t nr_sources = snap_get_u32(r);
+	if (cpus != chip->vm->cfg->cpus || nr_ids != aia->nr_ids ||
+	    nr_sources != aia->nr_sources)
+		snap_reader_fail(r);
+	s.error = snap_reader_error(r);
+	move_registers(aia, &s);
+	return s.error;
+}
+
+const struct irqchip_ops aia_ops = {
+	.name = "aia",
+	.in_kernel = true,
+	.max_vcpus = LAYOUT_MAX_HARTS,
+	.state_version = 1,
+	.probe = aia_probe,
+	.create = aia_create,
+	.destroy = aia_destroy,
+	.power_on = aia_power_on,
+	.power_off = aia_power_off,
+	.set_level = aia_set_level,
+	.fdt = aia_fdt,
+	.fdt_phandle = aia_fdt_phandle,
+	.fdt_cells = aia_fdt_cells,
+	.save = aia_save,
+	.restore = aia_restore,
+};

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Registers of a vCPU, by KVM's ONE_REG interface: names, ids, what a boot
+ * hart starts with, saved state.
+ */
+#ifndef PRIVET_ARCH_RISCV64_REGS_H
+#define PRIVET_ARCH_RISCV64_REGS_H
+
+#include <linux/kvm.h>
+#include <stdint.h>
+#include "vmm/error.h"
+
+struct vcpu;
+
+#define REG_U64(type, index)                                   \
+	(KVM_REG_RISCV | KVM_REG_SIZE_U64 | (uint64_t)(type) | \
+	 (uint64_t)(index))
+#define REG_CONFIG(name) \
+	REG_U64(KVM_REG_RISCV_CONFIG, KVM_REG_RISCV_CONFIG_REG(name))
+
+/* General registers: index n is xn, but for 0, which is the pc. */
+#define REG_PC        REG_U64(KVM_REG_RISCV_CORE, 0)
+#define REG_X(n)      REG_U64(KVM_REG_RISCV_CORE, (n))
+#define REG_A0        REG_X(10)
+#define REG_A1        REG_X(11)
+#define REG_MODE      REG_U64(KVM_REG_RISCV_CORE, KVM_REG_RISCV_CORE_REG(mode))
+#define REG_CSR(name) REG_U64(KVM_REG_RISCV_CSR, KVM_REG_RISCV_CSR_REG(name))
+#define REG_TIMER(name) \
+	REG_U64(KVM_REG_RISCV_TIMER, KVM_REG_RISCV_TIMER_REG(name))
+#define REG_ISA_EXT(id) REG_U64(KVM_REG_RISCV_ISA_EXT, (id))
+#define REG_SBI_EXT(id) REG_U64(KVM_REG_RISCV_SBI_EXT, (id))
+
+/** regs_get() - Read a 64-bit register; Context: see struct vcpu */
+int regs_get(const struct vcpu *vcpu, uint64_t id, uint64_t *value);
+int regs_set(const struct vcpu *vcpu, uint64_t id, uint64_t value);
+
+/**
+ * regs_set_boot() - What a hart starts with
+ * @vcpu: the boot hart, which must not have run yet
+ * @entry: first instruction, guest-physical
+ * @fdt: device tree, guest-physical
+ */
+int regs_set_boot(const struct vcpu *vcpu, uint64_t entry, uint64_t fdt,
+		  struct error *err);
+
+/**
+ * regs_describe() - One line about where the guest is, for a crash message
+ * @buf: receives the text; registers that cannot be read are left out
+ */
+void regs_describe(const struct vcpu *vcpu, char *buf, size_t size);
+
+#endif
