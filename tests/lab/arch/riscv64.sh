@@ -21,13 +21,16 @@ guest_modules=(
 	drivers/net/virtio_net
 	drivers/char/hw_random/virtio-rng
 )
+ext4_modules=(fs/mbcache lib/crc16 crypto/crc32c_generic fs/jbd2/jbd2
+	fs/ext4/ext4)
 
-# How a guest is told from outside: its serial console, and the address of
-# the test finisher that takes its exit status.
 guest_console=ttyS0
 
-# The command with which the host switches itself off fastest.
+# Shell commands that end the machine: the host at once, and a guest with
+# the exit status $code. Both write to the test finisher.
 host_off='devmem 0x100000 32 0x5555'
+# shellcheck disable=SC2016
+guest_off='devmem 0x100000 32 $((code ? 0x3333 | code << 16 : 0x5555))'
 
 irqchips=(aia plic aia-soft)
 
