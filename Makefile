@@ -161,6 +161,12 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
+# Calls of the C library that this test makes fail, one after the other.
+FAIL_CALLS := calloc malloc strdup eventfd epoll_create1 epoll_ctl \
+              timerfd_create mmap pthread_create
+$(B)/tests/unit/$(ARCH)/vm_test: \
+	TEST_LDFLAGS += $(FAIL_CALLS:%=-Wl,--wrap=%)
+
 $(B)/tests/libfakes.a: $(FAKE_OBJS)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
 
