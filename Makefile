@@ -195,6 +195,8 @@ lint: ## format, static analysis, shell scripts, include direction
 format: ## apply clang-format
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
+-include tests/guest/$(ARCH)/rules.mk
+
 # --- the rest ----------------------------------------------------------------
 
 .PHONY: install

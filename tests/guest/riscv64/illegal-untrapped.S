@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An illegal instruction without a trap handler: the hart goes on at address
+ * 0, where nothing is. KVM cannot go on, so the machine ends as crashed.
+ */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	say	"about to crash\n"
+	csrw	stvec, zero
+	.word	0
+	j	pass

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A reboot by the test finisher. */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	say	"boot\n"
+	li	a0, FINISHER_RESET
+	j	finish

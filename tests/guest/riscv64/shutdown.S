@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* SBI system reset: shutdown without a reason. */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	/* An unknown type does nothing. */
+	li	a0, 3
+	li	a1, 0
+	sbi	SBI_SRST, 0
+	expect	a0, SBI_INVALID_PARAM, 1
+	say	"shutting down\n"
+	li	a0, 0
+	li	a1, 0
+	sbi	SBI_SRST, 0
+	li	a0, 2
+	j	fail

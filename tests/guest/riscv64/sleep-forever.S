@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Sleeps for ever: nothing wakes it, it costs no CPU time. */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	say	"sleeping\n"
+1:	wfi
+	j	1b

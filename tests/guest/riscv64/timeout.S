@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Spins for ever. */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	say	"spinning\n"
+1:	j	1b

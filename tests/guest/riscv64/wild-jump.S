@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Goes on where there is no memory: the machine ends as crashed. */
+#include "guest.h"
+
+	.text
+	.global	main
+main:
+	say	"about to crash\n"
+	li	t0, 0x40000000
+	jr	t0
