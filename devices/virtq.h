@@ -33,7 +33,8 @@
  * @last_avail: next available index to look at
  * @used_idx: next used index to write
  * @signalled: used index at the last look of virtq_must_signal()
- * @signalled_valid: false right after reset: signal whatever happens
+ * @signalled_valid: false: so much was pushed since that @signalled says
+ *	nothing any more: signal whatever the driver asked for
  * @in_flight: one bit per head that was popped and not pushed
  */
 struct virtq {
@@ -81,6 +82,14 @@ void virtq_init(struct virtq *vq, struct gmem *gmem, uint16_t max);
 
 /** virtq_reset() - Back to what virtq_init() left */
 void virtq_reset(struct virtq *vq);
+
+/**
+ * virtq_set_size() - The driver chooses a size
+ *
+ * One that is not a power of two up to @max becomes 0: virtq_enable() will
+ * refuse it.
+ */
+void virtq_set_size(struct virtq *vq, uint32_t size);
 
 /**
  * virtq_enable() - Check size and addresses and fix them
