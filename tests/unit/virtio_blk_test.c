@@ -32,7 +32,7 @@ static void checks_options(void **state)
 		"x.img,ro,discard=off",
 	};
 	struct error err;
-	void *opts;
+	void *opts = NULL;
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
