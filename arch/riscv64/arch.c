@@ -137,7 +137,7 @@ void arch_vm_destroy(struct vm *vm)
  */
 static void hide_aia(const struct vcpu *vcpu)
 {
-	regs_set(vcpu, REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 0);
+	regs_set(vcpu, RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 0);
 }
 
 int arch_vcpu_init(struct vcpu *vcpu, struct error *err)
@@ -150,7 +150,7 @@ int arch_vcpu_init(struct vcpu *vcpu, struct error *err)
 		hide_aia(vcpu);
 
 	/* Off by default. Kernels before 6.7 have none, which is fine. */
-	regs_set(vcpu, REG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 1);
+	regs_set(vcpu, RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 1);
 
 	if (vcpu->id != 0)
 		return 0;

@@ -71,8 +71,8 @@ static bool repeat_call(struct vcpu *vcpu)
 	struct kvm_run *run = vcpu->run;
 	uint64_t pc = 0;
 
-	if (regs_get(vcpu, REG_PC, &pc) < 0 ||
-	    regs_set(vcpu, REG_PC, pc - ECALL_SIZE) < 0)
+	if (regs_get(vcpu, RVREG_PC, &pc) < 0 ||
+	    regs_set(vcpu, RVREG_PC, pc - ECALL_SIZE) < 0)
 		return false;
 	run->riscv_sbi.ret[0] = run->riscv_sbi.args[0];
 	run->riscv_sbi.ret[1] = run->riscv_sbi.args[1];
@@ -154,7 +154,7 @@ static enum exit_action event_reset(struct vcpu *vcpu, uint64_t reason)
 	}
 
 	/* KVM, too, looks at 32 bits only. */
-	if (regs_get(vcpu, REG_A0, &type) == 0 &&
+	if (regs_get(vcpu, RVREG_A0, &type) == 0 &&
 	    (uint32_t)type == SRST_TYPE_WARM_REBOOT)
 		vm_request_stop(vcpu->vm, VM_STOP_WARM_REBOOT, 0,
 				"guest asked for a warm reboot");

@@ -143,11 +143,11 @@ int isa_read(int vcpu_fd, bool has_aia, struct isa *isa, struct error *err)
 {
 	*isa = (struct isa){ 0 };
 
-	int ret = read_required(vcpu_fd, "instruction set", REG_CONFIG(isa),
+	int ret = read_required(vcpu_fd, "instruction set", RVREG_CONFIG(isa),
 				&isa->letters, err);
 	if (ret < 0)
 		return ret;
-	ret = read_required(vcpu_fd, "timer frequency", REG_TIMER(frequency),
+	ret = read_required(vcpu_fd, "timer frequency", RVREG_TIMER(frequency),
 			    &isa->timebase, err);
 	if (ret < 0)
 		return ret;
@@ -155,14 +155,14 @@ int isa_read(int vcpu_fd, bool has_aia, struct isa *isa, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(exts); i++) {
 		if (exts[i].id == KVM_RISCV_ISA_EXT_SSAIA && !has_aia)
 			continue;
-		if (read_optional(vcpu_fd, REG_ISA_EXT(exts[i].id)) == 1)
+		if (read_optional(vcpu_fd, RVREG_ISA_EXT(exts[i].id)) == 1)
 			isa->exts[i / 64] |= UINT64_C(1) << (i % 64);
 	}
 	isa->cbom_block_size =
-		read_optional(vcpu_fd, REG_CONFIG(zicbom_block_size));
+		read_optional(vcpu_fd, RVREG_CONFIG(zicbom_block_size));
 	isa->cboz_block_size =
-		read_optional(vcpu_fd, REG_CONFIG(zicboz_block_size));
-	isa->satp_mode = read_optional(vcpu_fd, REG_CONFIG(satp_mode));
+		read_optional(vcpu_fd, RVREG_CONFIG(zicboz_block_size));
+	isa->satp_mode = read_optional(vcpu_fd, RVREG_CONFIG(satp_mode));
 	return 0;
 }
 

@@ -28,10 +28,10 @@
 #include "vmm/vcpu.h"
 
 /* Enough for vectors of 8192 bits. */
-#define REG_MAX_SIZE 1024U
+#define RVREG_MAX_SIZE 1024U
 
 /* Ends the list of registers; not a valid id. */
-#define REG_END 0U
+#define RVREG_END 0U
 
 enum phase {
 	PHASE_CONFIG,
@@ -63,12 +63,12 @@ static const struct {
 	const char *name;
 	uint64_t id;
 } shown_regs[] = {
-	{ "pc", REG_PC },
-	{ "scause", REG_CSR(scause) },
-	{ "stval", REG_CSR(stval) },
-	{ "sepc", REG_CSR(sepc) },
-	{ "ra", REG_X(1) },
-	{ "sp", REG_X(2) },
+	{ "pc", RVREG_PC },
+	{ "scause", RVREG_CSR(scause) },
+	{ "stval", RVREG_CSR(stval) },
+	{ "sepc", RVREG_CSR(sepc) },
+	{ "ra", RVREG_X(1) },
+	{ "sp", RVREG_X(2) },
 };
 
 int regs_get(const struct vcpu *vcpu, uint64_t id, uint64_t *value)
@@ -88,11 +88,11 @@ int regs_set_boot(const struct vcpu *vcpu, uint64_t entry, uint64_t fdt,
 		const char *name;
 		uint64_t id, value;
 	} boot[] = {
-		{ "pc", REG_PC, entry },
-		{ "a0", REG_A0, vcpu->id },
-		{ "a1", REG_A1, fdt },
-		{ "satp", REG_CSR(satp), 0 },
-		{ "mode", REG_MODE, KVM_RISCV_MODE_S },
+		{ "pc", RVREG_PC, entry },
+		{ "a0", RVREG_A0, vcpu->id },
+		{ "a1", RVREG_A1, fdt },
+		{ "satp", RVREG_CSR(satp), 0 },
+		{ "mode", RVREG_MODE, KVM_RISCV_MODE_S },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(boot); i++) {
@@ -138,11 +138,11 @@ static uint32_t reg_size(uint64_t id)
 
 static enum phase timer_phase(uint64_t id)
 {
-	if (id == REG_TIMER(frequency))
+	if (id == RVREG_TIMER(frequency))
 		return PHASE_CONFIG;
-	if (id == REG_TIMER(time))
+	if (id == RVREG_TIMER(time))
 		return PHASE_TIME;
-	return id == REG_TIMER(state) ? PHASE_TIMER_STATE : PHASE_TIMER;
+	return id == RVREG_TIMER(state) ? PHASE_TIMER_STATE : PHASE_TIMER;
 }
 
 static enum phase reg_phase(uint64_t id)
@@ -193,7 +193,7 @@ static void get_value(struct snap_reader *r, uint32_t size, void *value)
 
 static int save_reg(const struct vcpu *vcpu, struct snap_writer *w, uint64_t id)
 {
-	uint8_t value[REG_MAX_SIZE] __attribute__((aligned(8)));
+	uint8_t value[RVREG_MAX_SIZE] __attribute__((aligned(8)));
 	uint32_t size = reg_size(id);
 
 	if (size > sizeof(value) || reg_phase(id) == PHASE_UNKNOWN)
@@ -225,7 +225,7 @@ int arch_vcpu_save(struct vcpu *vcpu, struct snap_writer *w)
 	free(list);
 	if (ret < 0)
 		return ret;
-	snap_put_u64(w, REG_END);
+	snap_put_u64(w, RVREG_END);
 
 	ret = kvm_get_mp_state(vcpu->fd, &mp_state);
 	if (ret < 0)
@@ -275,10 +275,10 @@ static bool is_wanted(const struct vcpu *vcpu, enum phase phase,
 static int restore_phase(const struct vcpu *vcpu, struct snap_reader *r,
 			 const struct kvm_reg_list *list, enum phase phase)
 {
-	uint8_t value[REG_MAX_SIZE] __attribute__((aligned(8)));
+	uint8_t value[RVREG_MAX_SIZE] __attribute__((aligned(8)));
 	uint64_t id;
 
-	while ((id = snap_get_u64(r)) != REG_END) {
+	while ((id = snap_get_u64(r)) != RVREG_END) {
 		uint32_t size = snap_get_u32(r);
 
 		if (size != reg_size(id) || size > sizeof(value)) {

@@ -47,8 +47,8 @@ static int setup(void **state)
 	f->vm.cfg = &f->cfg;
 	f->vm.irqchip = &f->chip;
 	f->vm.kvm = (struct kvm){ .fd = STUB_KVM_FD, .vm_fd = -1 };
-	stub_add(REG_CONFIG(isa), 0x112d);
-	stub_add(REG_TIMER(frequency), 10000000);
+	stub_add(RVREG_CONFIG(isa), 0x112d);
+	stub_add(RVREG_TIMER(frequency), 10000000);
 	*state = f;
 	return 0;
 }
@@ -228,7 +228,7 @@ static int vcpu_init(struct fixture *f, unsigned id)
 
 static void vcpu_gets_a_debug_console(void **state)
 {
-	const uint64_t dbcn = REG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN);
+	const uint64_t dbcn = RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN);
 	struct fixture *f = *state;
 	struct machine *machine;
 
@@ -239,7 +239,7 @@ static void vcpu_gets_a_debug_console(void **state)
 	assert_int_equal(machine->isa.letters, 0x112d);
 	/* The other harts are set up alike, but not asked. */
 	stub_add(dbcn, 0);
-	stub_add(REG_CONFIG(isa), 0);
+	stub_add(RVREG_CONFIG(isa), 0);
 	assert_int_equal(vcpu_init(f, 1), 0);
 	assert_int_equal(stub_value(dbcn), 1);
 	assert_int_equal(machine->isa.letters, 0x112d);
@@ -251,13 +251,13 @@ static void old_host(void **state)
 
 	/* Without any extension register. */
 	assert_int_equal(vcpu_init(f, 0), 0);
-	stub_find(REG_CONFIG(isa))->get_error = -EIO;
+	stub_find(RVREG_CONFIG(isa))->get_error = -EIO;
 	assert_int_equal(vcpu_init(f, 0), -EIO);
 }
 
 static void plic_takes_ssaia_away(void **state)
 {
-	const uint64_t ssaia = REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA);
+	const uint64_t ssaia = RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA);
 	struct fixture *f = *state;
 	char isa[ISA_STRING_SIZE];
 

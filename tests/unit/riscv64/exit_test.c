@@ -119,8 +119,8 @@ static int setup(void **state)
 	assert_non_null(f);
 	assert_non_null(console);
 	stub_reset();
-	stub_add(REG_PC, 0x80201000);
-	stub_add(REG_A0, 0);
+	stub_add(RVREG_PC, 0x80201000);
+	stub_add(RVREG_A0, 0);
 	f->log = (struct log){
 		.fd = memfd_create("log", MFD_CLOEXEC),
 		.level = LOG_DEBUG,
@@ -236,9 +236,9 @@ static void blocking_call_is_repeated(void **state)
 	sbi_call(f, SBI_EXT_DBCN, 2, 'x', 0x77);
 	assert_int_equal(f->run.riscv_sbi.ret[0], 'x');
 	assert_int_equal(f->run.riscv_sbi.ret[1], 0x77);
-	assert_int_equal(stub_value(REG_PC) + 4, 0x80201000);
+	assert_int_equal(stub_value(RVREG_PC) + 4, 0x80201000);
 	/* Where the registers cannot be had, the call fails instead. */
-	stub_find(REG_PC)->set_error = -EIO;
+	stub_find(RVREG_PC)->set_error = -EIO;
 	sbi_call(f, SBI_EXT_DBCN, 2, 'x', 0x77);
 	assert_int_equal((long)f->run.riscv_sbi.ret[0], SBI_ERR_FAILED);
 	assert_int_equal(f->run.riscv_sbi.ret[1], 0);
@@ -279,7 +279,7 @@ static void system_event(struct fixture *f, unsigned type, uint64_t reason,
 {
 	unsigned stops = f->stops;
 
-	stub_add(REG_A0, a0);
+	stub_add(RVREG_A0, a0);
 	memset(&f->run.system_event, 0, sizeof(f->run.system_event));
 	f->run.system_event.type = type;
 	f->run.system_event.ndata = 1;

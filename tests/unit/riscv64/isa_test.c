@@ -27,8 +27,8 @@ static int setup(void **state)
 {
 	(void)state;
 	stub_reset();
-	stub_add(REG_CONFIG(isa), letters("imafdc"));
-	stub_add(REG_TIMER(frequency), 10000000);
+	stub_add(RVREG_CONFIG(isa), letters("imafdc"));
+	stub_add(RVREG_TIMER(frequency), 10000000);
 	return 0;
 }
 
@@ -66,14 +66,14 @@ static void extensions_in_canonical_order(void **state)
 
 	(void)state;
 	/* Added in an order that is not the answer's. */
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SVPBMT), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZICBOM), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZACAS), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZKR), 0);
-	stub_add(REG_CONFIG(isa), letters("cfmdaiv"));
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SVPBMT), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZICBOM), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZACAS), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZKR), 0);
+	stub_add(RVREG_CONFIG(isa), letters("cfmdaiv"));
 	read_isa(true, &isa);
 	assert_string(&isa, "rv64imafdcv_zicbom_zacas_zbb_ssaia_sstc_svpbmt");
 
@@ -93,8 +93,8 @@ static void ssaia_needs_an_aia(void **state)
 
 	(void)state;
 	/* Still enabled: a host that cannot take it away. */
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
 	read_isa(false, &isa);
 	assert_string(&isa, "rv64imafdc_sstc");
 }
@@ -104,8 +104,8 @@ static void hypervisor_extension_is_never_named(void **state)
 	struct isa isa;
 
 	(void)state;
-	stub_add(REG_CONFIG(isa), letters("imafdch"));
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_H), 1);
+	stub_add(RVREG_CONFIG(isa), letters("imafdch"));
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_H), 1);
 	read_isa(true, &isa);
 	assert_string(&isa, "rv64imafdc");
 }
@@ -117,9 +117,9 @@ static void errors_of_optional_registers_mean_absent(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(errors); i++) {
-		stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBA), 1)->get_error =
+		stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBA), 1)->get_error =
 			errors[i];
-		stub_add(REG_CONFIG(satp_mode), 9)->get_error = errors[i];
+		stub_add(RVREG_CONFIG(satp_mode), 9)->get_error = errors[i];
 		read_isa(true, &isa);
 		assert_string(&isa, "rv64imafdc");
 		assert_null(isa_mmu_type(&isa));
@@ -139,10 +139,10 @@ static void block_sizes_and_mmu(void **state)
 	struct isa isa;
 
 	(void)state;
-	stub_add(REG_CONFIG(zicbom_block_size), 64);
-	stub_add(REG_CONFIG(zicboz_block_size), 128);
+	stub_add(RVREG_CONFIG(zicbom_block_size), 64);
+	stub_add(RVREG_CONFIG(zicboz_block_size), 128);
 	for (size_t i = 0; i < ARRAY_SIZE(modes); i++) {
-		stub_add(REG_CONFIG(satp_mode), modes[i].mode);
+		stub_add(RVREG_CONFIG(satp_mode), modes[i].mode);
 		read_isa(true, &isa);
 		if (modes[i].type == NULL)
 			assert_null(isa_mmu_type(&isa));
@@ -159,10 +159,10 @@ static void what_every_hart_has_is_required(void **state)
 	struct isa isa;
 
 	(void)state;
-	stub_find(REG_TIMER(frequency))->get_error = -EINVAL;
+	stub_find(RVREG_TIMER(frequency))->get_error = -EINVAL;
 	assert_int_equal(isa_read(STUB_VCPU_FD, true, &isa, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "timer frequency"));
-	stub_find(REG_CONFIG(isa))->get_error = -ENOENT;
+	stub_find(RVREG_CONFIG(isa))->get_error = -ENOENT;
 	assert_int_equal(isa_read(STUB_VCPU_FD, true, &isa, &err), -ENOENT);
 	assert_non_null(strstr(err.text, "instruction set"));
 }
@@ -186,12 +186,12 @@ static void table_is_complete(void **state)
 	for (unsigned row = 0; isa_ext_name(row, &id) != NULL; row++) {
 		assert_true(id < KVM_RISCV_ISA_EXT_MAX);
 		seen[id]++;
-		stub_add(REG_ISA_EXT(id), 1);
+		stub_add(RVREG_ISA_EXT(id), 1);
 	}
 	for (id = 0; id < KVM_RISCV_ISA_EXT_MAX; id++)
 		assert_int_equal(seen[id], 1);
 
-	stub_add(REG_CONFIG(isa), letters("imafdqcbvh"));
+	stub_add(RVREG_CONFIG(isa), letters("imafdqcbvh"));
 	read_isa(true, &isa);
 	isa_string(&isa, buf);
 	assert_true(strlen(buf) < ISA_STRING_SIZE / 2);

@@ -12,10 +12,10 @@
 #include "vmm/snapshot.h"
 #include "vmm/vcpu.h"
 
-#define REG_U32(type, index)                                   \
+#define RVREG_U32(type, index)                                 \
 	(KVM_REG_RISCV | KVM_REG_SIZE_U32 | (uint64_t)(type) | \
 	 (uint64_t)(index))
-#define REG_VECTOR(n)                                               \
+#define RVREG_VECTOR(n)                                             \
 	(KVM_REG_RISCV | KVM_REG_SIZE_U128 | KVM_REG_RISCV_VECTOR | \
 	 (uint64_t)(6 + (n)))
 
@@ -25,23 +25,23 @@ static const struct vcpu boot_vcpu = { .id = 0, .fd = STUB_VCPU_FD };
 static void add_registers(void)
 {
 	stub_reset();
-	stub_add(REG_CONFIG(isa), 0x112d);
-	stub_add(REG_CONFIG(satp_mode), 10);
+	stub_add(RVREG_CONFIG(isa), 0x112d);
+	stub_add(RVREG_CONFIG(satp_mode), 10);
 	for (unsigned i = 0; i < 32; i++)
-		stub_add(REG_X(i), 0x1000 + i);
-	stub_add(REG_MODE, KVM_RISCV_MODE_S);
-	stub_add(REG_CSR(satp), 0x8000000000080000);
-	stub_add(REG_CSR(sstatus), 0x200000000);
-	stub_add(REG_TIMER(frequency), 10000000);
-	stub_add(REG_TIMER(time), 123456789);
-	stub_add(REG_TIMER(compare), 123999999);
-	stub_add(REG_TIMER(state), KVM_RISCV_TIMER_STATE_ON);
-	stub_add(REG_U32(KVM_REG_RISCV_FP_F, 32), 0xe0);
-	stub_add(REG_VECTOR(3), 0);
-	memcpy(stub_find(REG_VECTOR(3))->value, "0123456789abcdef", 16);
-	stub_add(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
-	stub_add(REG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 1);
-	stub_add(REG_U64(KVM_REG_RISCV_SBI_STATE, 0), UINT64_MAX);
+		stub_add(RVREG_X(i), 0x1000 + i);
+	stub_add(RVREG_MODE, KVM_RISCV_MODE_S);
+	stub_add(RVREG_CSR(satp), 0x8000000000080000);
+	stub_add(RVREG_CSR(sstatus), 0x200000000);
+	stub_add(RVREG_TIMER(frequency), 10000000);
+	stub_add(RVREG_TIMER(time), 123456789);
+	stub_add(RVREG_TIMER(compare), 123999999);
+	stub_add(RVREG_TIMER(state), KVM_RISCV_TIMER_STATE_ON);
+	stub_add(RVREG_U32(KVM_REG_RISCV_FP_F, 32), 0xe0);
+	stub_add(RVREG_VECTOR(3), 0);
+	memcpy(stub_find(RVREG_VECTOR(3))->value, "0123456789abcdef", 16);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC), 1);
+	stub_add(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 1);
+	stub_add(RVREG_U64(KVM_REG_RISCV_SBI_STATE, 0), UINT64_MAX);
 	stub.mp_state = KVM_MP_STATE_RUNNABLE;
 }
 
@@ -58,18 +58,18 @@ static void boot_registers(void **state)
 	struct error err = { 0 };
 
 	(void)state;
-	stub_add(REG_MODE, KVM_RISCV_MODE_U);
+	stub_add(RVREG_MODE, KVM_RISCV_MODE_U);
 	assert_int_equal(
 		regs_set_boot(&boot_vcpu, 0x80200000, 0x87e00000, &err), 0);
-	assert_int_equal(stub_value(REG_PC), 0x80200000);
-	assert_int_equal(stub_value(REG_A0), 0);
-	assert_int_equal(stub_value(REG_A1), 0x87e00000);
-	assert_int_equal(stub_value(REG_CSR(satp)), 0);
-	assert_int_equal(stub_value(REG_MODE), KVM_RISCV_MODE_S);
+	assert_int_equal(stub_value(RVREG_PC), 0x80200000);
+	assert_int_equal(stub_value(RVREG_A0), 0);
+	assert_int_equal(stub_value(RVREG_A1), 0x87e00000);
+	assert_int_equal(stub_value(RVREG_CSR(satp)), 0);
+	assert_int_equal(stub_value(RVREG_MODE), KVM_RISCV_MODE_S);
 	assert_int_equal(regs_set_boot(&other, 0, 0, &err), 0);
-	assert_int_equal(stub_value(REG_A0), 3);
+	assert_int_equal(stub_value(RVREG_A0), 3);
 
-	stub_find(REG_A1)->set_error = -EINVAL;
+	stub_find(RVREG_A1)->set_error = -EINVAL;
 	assert_int_equal(regs_set_boot(&boot_vcpu, 0, 0, &err), -EINVAL);
 	assert_non_null(strstr(err.text, "register a1 of vCPU 0"));
 }
@@ -166,19 +166,20 @@ static void order_of_restore(void **state)
 	save(&vcpu, &w);
 	assert_int_equal(restore(0, w.data, w.len), 0);
 
-	unsigned state_at = written_at(REG_TIMER(state));
-	unsigned compare_at = written_at(REG_TIMER(compare));
-	unsigned time_at = written_at(REG_TIMER(time));
+	unsigned state_at = written_at(RVREG_TIMER(state));
+	unsigned compare_at = written_at(RVREG_TIMER(compare));
+	unsigned time_at = written_at(RVREG_TIMER(time));
 
 	assert_int_equal(state_at, stub.nr_writes - 1);
 	assert_int_equal(compare_at, stub.nr_writes - 2);
 	assert_int_equal(time_at, stub.nr_writes - 3);
 	for (unsigned i = 0; i < 32; i++) {
-		assert_true(written_at(REG_X(i)) >
-			    written_at(REG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC)));
-		assert_true(written_at(REG_X(i)) >
-			    written_at(REG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN)));
-		assert_true(written_at(REG_X(i)) > written_at(REG_CONFIG(isa)));
+		assert_true(written_at(RVREG_X(i)) >
+			    written_at(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSTC)));
+		assert_true(written_at(RVREG_X(i)) >
+			    written_at(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN)));
+		assert_true(written_at(RVREG_X(i)) >
+			    written_at(RVREG_CONFIG(isa)));
 	}
 	snap_writer_free(&w);
 }
@@ -192,8 +193,8 @@ static void only_vcpu_0_sets_the_time(void **state)
 	(void)state;
 	save(&vcpu, &w);
 	assert_int_equal(restore(1, w.data, w.len), 0);
-	assert_false(was_written(REG_TIMER(time)));
-	assert_true(was_written(REG_TIMER(compare)));
+	assert_false(was_written(RVREG_TIMER(time)));
+	assert_true(was_written(RVREG_TIMER(compare)));
 	snap_writer_free(&w);
 }
 
@@ -204,11 +205,11 @@ static void timer_that_is_off_is_left_alone(void **state)
 	struct snap_writer w;
 
 	(void)state;
-	stub_add(REG_TIMER(state), KVM_RISCV_TIMER_STATE_OFF)->set_error =
+	stub_add(RVREG_TIMER(state), KVM_RISCV_TIMER_STATE_OFF)->set_error =
 		-EINVAL;
 	save(&vcpu, &w);
 	assert_int_equal(restore(0, w.data, w.len), 0);
-	assert_true(was_written(REG_TIMER(compare)));
+	assert_true(was_written(RVREG_TIMER(compare)));
 	snap_writer_free(&w);
 }
 
@@ -218,10 +219,10 @@ static void register_that_is_listed_but_absent(void **state)
 	struct snap_writer w;
 
 	(void)state;
-	stub_find(REG_CSR(sstatus))->get_error = -ENOENT;
+	stub_find(RVREG_CSR(sstatus))->get_error = -ENOENT;
 	save(&vcpu, &w);
 	assert_int_equal(restore(0, w.data, w.len), 0);
-	assert_false(was_written(REG_CSR(sstatus)));
+	assert_false(was_written(RVREG_CSR(sstatus)));
 	snap_writer_free(&w);
 }
 
@@ -231,13 +232,13 @@ static void failures_of_kvm_are_passed_on(void **state)
 	struct snap_writer w = { 0 };
 
 	(void)state;
-	stub_find(REG_CSR(sstatus))->get_error = -EIO;
+	stub_find(RVREG_CSR(sstatus))->get_error = -EIO;
 	assert_int_equal(arch_vcpu_save(&vcpu, &w), -EIO);
 	snap_writer_free(&w);
 
 	add_registers();
 	save(&vcpu, &w);
-	stub_find(REG_CSR(sstatus))->set_error = -EBUSY;
+	stub_find(RVREG_CSR(sstatus))->set_error = -EBUSY;
 	assert_int_equal(restore(0, w.data, w.len), -EBUSY);
 	assert_int_equal(stub.nr_mp_sets, 0);
 	snap_writer_free(&w);
@@ -268,14 +269,14 @@ static void vcpu_of_a_richer_host(void **state)
 {
 	struct vcpu vcpu = boot_vcpu;
 	struct snap_writer w;
-	const uint64_t zba = REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBA);
+	const uint64_t zba = RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBA);
 
 	(void)state;
 	/* The guest did not have what this host lacks: fine. */
 	stub_add(zba, 0);
 	save(&vcpu, &w);
-	stub_find(zba)->id = REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB);
-	stub_find(REG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB))->unlisted = true;
+	stub_find(zba)->id = RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB);
+	stub_find(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZBB))->unlisted = true;
 	assert_int_equal(restore(0, w.data, w.len), 0);
 	snap_writer_free(&w);
 
@@ -306,28 +307,28 @@ static int restore_one(uint64_t id, uint32_t size, const void *value,
 static void hostile_streams_are_refused(void **state)
 {
 	static const uint8_t zeros[4096];
-	const uint64_t multi =
-		REG_U64(KVM_REG_RISCV_ISA_EXT | KVM_REG_RISCV_ISA_MULTI_EN, 0);
+	const uint64_t multi = RVREG_U64(
+		KVM_REG_RISCV_ISA_EXT | KVM_REG_RISCV_ISA_MULTI_EN, 0);
 
 	(void)state;
-	assert_int_equal(restore_one(REG_PC, 8, zeros, 8, 0), 0);
+	assert_int_equal(restore_one(RVREG_PC, 8, zeros, 8, 0), 0);
 	/* A size that is not the register's. */
-	assert_true(restore_one(REG_PC, 4, zeros, 4, 0) < 0);
-	assert_true(restore_one(REG_PC, 0, zeros, 0, 0) < 0);
-	assert_true(restore_one(REG_PC, UINT32_MAX, zeros, 8, 0) < 0);
+	assert_true(restore_one(RVREG_PC, 4, zeros, 4, 0) < 0);
+	assert_true(restore_one(RVREG_PC, 0, zeros, 0, 0) < 0);
+	assert_true(restore_one(RVREG_PC, UINT32_MAX, zeros, 8, 0) < 0);
 	/* A size that no register has. */
-	assert_true(restore_one(REG_PC | KVM_REG_SIZE_MASK, 32768, zeros, 4096,
-				0) < 0);
+	assert_true(restore_one(RVREG_PC | KVM_REG_SIZE_MASK, 32768, zeros,
+				4096, 0) < 0);
 	/* Registers that KVM does not list, whatever they would do. */
 	assert_true(restore_one(1, 1, zeros, 1, 0) < 0);
-	assert_true(restore_one(REG_X(64), 8, zeros, 8, 0) < 0);
+	assert_true(restore_one(RVREG_X(64), 8, zeros, 8, 0) < 0);
 	assert_true(restore_one(multi, 8, "\1\0\0\0\0\0\0", 8, 0) < 0);
 	assert_true(restore_one(UINT64_MAX, 8, zeros, 8, 0) < 0);
 	/* States that a hart of ours is never in. */
-	assert_int_equal(restore_one(REG_PC, 8, zeros, 8, KVM_MP_STATE_STOPPED),
-			 0);
-	assert_true(restore_one(REG_PC, 8, zeros, 8, 1) < 0);
-	assert_true(restore_one(REG_PC, 8, zeros, 8, UINT32_MAX) < 0);
+	assert_int_equal(
+		restore_one(RVREG_PC, 8, zeros, 8, KVM_MP_STATE_STOPPED), 0);
+	assert_true(restore_one(RVREG_PC, 8, zeros, 8, 1) < 0);
+	assert_true(restore_one(RVREG_PC, 8, zeros, 8, UINT32_MAX) < 0);
 	assert_int_equal(stub.nr_mp_sets, 0);
 }
 
