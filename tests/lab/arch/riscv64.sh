@@ -32,6 +32,9 @@ host_off='devmem 0x100000 32 0x5555'
 # shellcheck disable=SC2016
 guest_off='devmem 0x100000 32 $((code ? 0x3333 | code << 16 : 0x5555))'
 
+# The last line that the host's firmware prints.
+firmware_end='^Boot HART MEDELEG'
+
 irqchips=(aia plic aia-soft)
 
 # host_machine IRQCHIP: QEMU's arguments, in the array machine_args.
