@@ -120,9 +120,11 @@ void chardev_close(struct chardev *cd);
 
 /**
  * chardev_attach() - Make @fe the frontend that gets the callbacks
+ * @fe: not owned; NULL: nobody gets them any more
  *
- * Context: main thread while building. Others may still read and write (the
- * SBI console beside the serial port does).
+ * Context: main thread while building, and with NULL after the loop was
+ * stopped. Others may still read and write (the SBI console beside the serial
+ * port does).
  */
 void chardev_attach(struct chardev *cd, struct chardev_frontend *fe);
 
@@ -136,6 +138,9 @@ size_t chardev_write(struct chardev *cd, const void *buf, size_t len);
 
 /** chardev_read() - Take input; Return: bytes, maybe 0; any thread */
 size_t chardev_read(struct chardev *cd, void *buf, size_t len);
+
+/** chardev_readable() - Whether chardev_read() has something; any thread */
+bool chardev_readable(struct chardev *cd);
 
 /** chardev_connected() - Whether somebody is at the other end; any thread */
 bool chardev_connected(struct chardev *cd);

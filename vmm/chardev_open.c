@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Character backends: open, start and close.
+ */
+#include "vmm/chardev_impl.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+static const struct chardev_ops *const backends[] = {
+	[CHARDEV_NULL] = NULL,
+	[CHARDEV_STDIO] = &chardev_stdio_ops,
+	[CHARDEV_PTY] = &chardev_pty_ops,
+	[CHARDEV_SOCKET] = &chardev_socket_ops,
+	[CHARDEV_FILE] = &chardev_file_ops,
+	[CHARDEV_FD] = &chardev_fd_ops,
+};
+
+static void ignore_sigpipe(void)
+{
+	struct sigaction old;
+
+	/* A reader that went away is an errno here, never a signal. */
+	if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
+		signal(SIGPIPE, SIG_IGN);
+}
+
+static int make_rings(struct chardev *cd)
+{
+	cd->tx.size = CHARDEV_TX_RING;
+	cd->rx.size = CHARDEV_RX_RING;
+	cd->tx.data = malloc(cd->tx.size);
+	cd->rx.data = malloc(cd->rx.size);
+	return cd->tx.data != NULL && cd->rx.data != NULL ? 0 : -ENOMEM;
+}
+
+static void free_chardev(struct chardev *cd)
+{
+	pthread_mutex_destroy(&cd->lock);
+	free(cd->tx.data);
+	free(cd->rx.data);
+	free(cd->name);
+	free(cd);
+}
+
+static struct chardev *alloc_chardev(const struct chardev_env *env,
+				     const char *name, enum chardev_kind kind)
+{
+	const struct chardev_ops *ops = backends[kind];
+	struct chardev *cd = calloc(1, ops ? ops->size : sizeof(*cd));
+
+	if (cd == NULL)
+		return NULL;
+	pthread_mutex_init(&cd->lock, NULL);
+	cd->ops = ops;
+	cd->env = *env;
+	cd->kick.fn = chardev_on_kick;
+	cd->stall_ms = CHARDEV_STALL_MS;
+	chardev_end_init(&cd->in, cd, EPOLLIN);
+	chardev_end_init(&cd->out, cd, EPOLLOUT);
+	cd->name = strdup(name);
+	if (cd->name == NULL || (ops != NULL && make_rings(cd) < 0)) {
+		free_chardev(cd);
+		return NULL;
+	}
+	return cd;
+}
+
+int chardev_open(const struct chardev_env *env, const char *name,
+		 const struct chardev_config *cfg, struct chardev **out,
+		 struct error *err)
+{
+	if ((size_t)cfg->kind >= ARRAY_SIZE(backends))
+		return error_usage(err, "%s: no such backend", name);
+
+	struct chardev *cd = alloc_chardev(env, name, cfg->kind);
+	if (cd == NULL)
+		return error_nomem(err, name);
+	if (cd->ops == NULL) {
+		*out = cd;
+		return 0;
+	}
+
+	ignore_sigpipe();
+	int ret = ev_timer_init(&cd->stall, env->loop, chardev_on_stall, NULL);
+	if (ret < 0) {
+		error_host(err, ret, "%s: cannot make a timer: %s", name,
+			   strerror(-ret));
+		goto err_free;
+	}
+	ret = cd->ops->open(cd, cfg, err);
+	if (ret < 0)
+		goto err_timer;
+	*out = cd;
+	return 0;
+
+err_timer:
+	chardev_end_close(&cd->in);
+	chardev_end_close(&cd->out);
+	ev_timer_destroy(&cd->stall);
+err_free:
+	free_chardev(cd);
+	return ret;
+}
+
+struct start_call {
+	struct chardev *cd;
+	struct error *err;
+	int ret;
+};
+
+static void start_on_loop(void *arg)
+{
+	struct start_call *call = arg;
+	struct chardev *cd = call->cd;
+
+	if (cd->ops->start != NULL)
+		call->ret = cd->ops->start(cd, call->err);
+	if (call->ret < 0)
+		return;
+	cd->started = true;
+	chardev_pump(cd);
+}
+
+int chardev_start(struct chardev *cd, struct error *err)
+{
+	if (cd->ops == NULL || cd->started)
+		return 0;
+
+	struct start_call call = { .cd = cd, .err = err };
+
+	evloop_call(cd->env.loop, start_on_loop, &call);
+	return call.ret;
+}
+
+/* What is left goes out as long as somebody takes it, within the limit. */
+static void drain(struct chardev *cd)
+{
+	uint64_t limit = chardev_now_ns() + cd->stall_ms * NSEC_PER_MSEC;
+
+	while (cd->reader && !cd->stalled && cd->out.fd >= 0) {
+		ssize_t done = chardev_send_some(cd);
+		if (done == 0 || (done < 0 && done != -EAGAIN))
+			return;
+
+		uint64_t now = chardev_now_ns();
+		if (now >= limit)
+			return;
+		if (done > 0)
+			continue;
+
+		struct pollfd pfd = { .fd = cd->out.fd, .events = POLLOUT };
+		int wait = (int)((limit - now) / NSEC_PER_MSEC) + 1;
+		if (poll(&pfd, 1, wait) < 0 && errno != EINTR)
+			return;
+	}
+}
+
+void chardev_close(struct chardev *cd)
+{
+	if (cd == NULL)
+		return;
+	cd->fe = NULL;
+	if (cd->ops != NULL) {
+		drain(cd);
+		if (cd->ops->close != NULL)
+			cd->ops->close(cd);
+		chardev_end_close(&cd->in);
+		chardev_end_close(&cd->out);
+		ev_timer_destroy(&cd->stall);
+		/* No kick may stay in the loop's list. */
+		cd->started = false;
+		for (int i = 0; i < 8 && cd->kick.pending; i++)
+			evloop_run_once(cd->env.loop, 0);
+	}
+	free_chardev(cd);
+}

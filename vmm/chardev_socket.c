@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The socket backend: a Unix stream server for one client at a time.
+ *
+ * A new client takes the place of the one before without the guest noticing.
+ * A client may close its sending side and go on reading (`socat` at the end
+ * of its input does): only a hang-up of both directions ends it, and what it
+ * sent before is still read.
+ */
+#include "vmm/chardev_impl.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "vmm/log.h"
+
+/* Pause after accept() failed for lack of descriptors or memory. */
+#define RETRY_MS 1000U
+
+/**
+ * struct chardev_socket - State of the backend
+ * @listener: listening socket; its fd is owned
+ * @retry: listens again
+ * @path: of the socket file, to be removed; NULL when there is none
+ * @dev, @ino: what was made there: nobody else's file is removed
+ */
+struct chardev_socket {
+	struct chardev cd;
+	struct ev_source listener;
+	struct ev_timer retry;
+	char *path;
+	dev_t dev;
+	ino_t ino;
+};
+
+static struct chardev_socket *to_socket(struct chardev *cd)
+{
+	return container_of(cd, struct chardev_socket, cd);
+}
+
+static void drop_client(struct chardev *cd)
+{
+	chardev_end_close(&cd->in);
+	chardev_end_close(&cd->out);
+	chardev_set_link(cd, false, false);
+}
+
+static void socket_ended(struct chardev *cd, struct chardev_end *end, int error)
+{
+	(void)error;
+	if (end == &cd->in && cd->out.fd >= 0 && !chardev_end_hung_up(&cd->out))
+		chardev_end_close(end);
+	else if (end == &cd->out && cd->in.fd >= 0) {
+		/* Read on until the end. */
+		chardev_end_close(end);
+		chardev_set_link(cd, false, true);
+		chardev_pump(cd);
+	} else {
+		drop_client(cd);
+	}
+}
+
+static void new_client(struct chardev *cd, int fd)
+{
+	chardev_end_close(&cd->in);
+	chardev_end_close(&cd->out);
+	if (chardev_end_open(&cd->in, fd, END_OURS) < 0 ||
+	    chardev_end_open(&cd->out, fd, END_OURS) < 0) {
+		drop_client(cd);
+		return;
+	}
+	cd->out.keep = true;
+	chardev_set_link(cd, true, true);
+	chardev_pump(cd);
+}
+
+static bool is_shortage(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	       error == ENOMEM;
+}
+
+static void on_connection(struct ev_source *src, uint32_t events)
+{
+	struct chardev_socket *s =
+		container_of(src, struct chardev_socket, listener);
+	struct evloop *loop = s->cd.env.loop;
+
+	(void)events;
+	int fd = accept4(src->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0) {
+		new_client(&s->cd, fd);
+		close(fd);
+	} else if (is_shortage(errno)) {
+		/* The connection stays queued: do not spin on it. */
+		evloop_modify(loop, src, 0);
+		ev_timer_set(&s->retry, RETRY_MS * NSEC_PER_MSEC);
+	}
+}
+
+static void on_retry(struct ev_timer *timer)
+{
+	struct chardev_socket *s =
+		container_of(timer, struct chardev_socket, retry);
+
+	evloop_modify(s->cd.env.loop, &s->listener, EPOLLIN);
+}
+
+/*
+ * Opening.
+ */
+
+static int make_address(struct chardev *cd, const char *path,
+			struct sockaddr_un *addr, struct error *err)
+{
+	size_t len = strlen(path);
+
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (len == 0 || len >= sizeof(addr->sun_path))
+		return error_usage(err,
+				   "%s: the path of a socket has 1 to %zu "
+				   "bytes, \"%s\" has %zu; use a shorter one",
+				   cd->name, sizeof(addr->sun_path) - 1, path,
+				   len);
+	memcpy(addr->sun_path, path, len + 1);
+	return 0;
+}
+
+static int new_socket(struct chardev *cd, struct error *err)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return error_host(err, -errno, "%s: cannot make a socket: %s",
+				  cd->name, strerror(errno));
+	return fd;
+}
+
+/* Removes a socket file that nobody listens on. */
+static int remove_stale(struct chardev *cd, const struct sockaddr_un *addr,
+			struct error *err)
+{
+	const char *path = addr->sun_path;
+	struct stat st;
+
+	/* bind() will say what is wrong with the path. */
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return error_host(err, -EEXIST,
+				  "%s: \"%s\" exists and is not a socket; "
+				  "remove it or use another path",
+				  cd->name, path);
+
+	int fd = new_socket(cd, err);
+	if (fd < 0)
+		return fd;
+	int ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	bool stale = ret < 0 && errno == ECONNREFUSED;
+	close(fd);
+	if (!stale)
+		return error_host(err, -EADDRINUSE,
+				  "%s: another process listens on \"%s\"; end "
+				  "it or use another path",
+				  cd->name, path);
+	if (unlink(path) < 0 && errno != ENOENT)
+		return error_host(err, -errno,
+				  "%s: cannot remove the stale socket \"%s\": "
+				  "%s",
+				  cd->name, path, strerror(errno));
+	return 0;
+}
+
+static int listen_on_path(struct chardev_socket *s, const char *path,
+			  struct error *err)
+{
+	struct chardev *cd = &s->cd;
+	struct sockaddr_un addr;
+	struct stat st;
+
+	int ret = make_address(cd, path, &addr, err);
+	if (ret == 0)
+		ret = remove_stale(cd, &addr, err);
+	if (ret < 0)
+		return ret;
+	int fd = new_socket(cd, err);
+	if (fd < 0)
+		return fd;
+	s->path = strdup(path);
+	if (s->path == NULL) {
+		close(fd);
+		return error_nomem(err, cd->name);
+	}
+	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ||
+	    lstat(path, &st) < 0 || listen(fd, 4) < 0) {
+		ret = error_host(err, -errno,
+				 "%s: cannot listen on \"%s\": %s; check the "
+				 "path and its permissions",
+				 cd->name, path, strerror(errno));
+		close(fd);
+		free(s->path);
+		return ret;
+	}
+	s->listener.fd = fd;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return 0;
+}
+
+static int listen_on_fd(struct chardev_socket *s, int given, struct error *err)
+{
+	struct chardev *cd = &s->cd;
+	int listening = 0;
+	socklen_t len = sizeof(listening);
+
+	int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return error_usage(err, "%s: cannot use descriptor %d: %s",
+				   cd->name, given, strerror(errno));
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
+	    !listening) {
+		close(fd);
+		return error_usage(err,
+				   "%s: descriptor %d is not a listening "
+				   "socket; a connected one needs fd= without "
+				   "socket",
+				   cd->name, given);
+	}
+	/* A client may go away between epoll and accept(). */
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	s->listener.fd = fd;
+	return 0;
+}
+
+static void socket_close(struct chardev *cd)
+{
+	struct chardev_socket *s = to_socket(cd);
+	struct stat st;
+
+	if (cd->started)
+		evloop_remove(cd->env.loop, &s->listener);
+	ev_timer_destroy(&s->retry);
+	close(s->listener.fd);
+	if (s->path != NULL && lstat(s->path, &st) == 0 &&
+	    st.st_dev == s->dev && st.st_ino == s->ino)
+		unlink(s->path);
+	free(s->path);
+}
+
+static int socket_open(struct chardev *cd, const struct chardev_config *cfg,
+		       struct error *err)
+{
+	struct chardev_socket *s = to_socket(cd);
+
+	s->listener = (struct ev_source){
+		.fd = -1,
+		.events = EPOLLIN,
+		.fn = on_connection,
+	};
+	int ret = ev_timer_init(&s->retry, cd->env.loop, on_retry, NULL);
+	if (ret < 0)
+		return error_host(err, ret, "%s: cannot make a timer: %s",
+				  cd->name, strerror(-ret));
+	if (cfg->fd >= 0)
+		ret = listen_on_fd(s, cfg->fd, err);
+	else
+		ret = listen_on_path(s, cfg->path, err);
+	if (ret < 0)
+		ev_timer_destroy(&s->retry);
+	return ret;
+}
+
+static int socket_start(struct chardev *cd, struct error *err)
+{
+	struct chardev_socket *s = to_socket(cd);
+
+	int ret = evloop_add(cd->env.loop, &s->listener);
+	if (ret < 0)
+		return error_host(err, ret, "%s: cannot watch the socket: %s",
+				  cd->name, strerror(-ret));
+	if (s->path != NULL)
+		log_info(cd->env.log, "%s: listening on %s", cd->name, s->path);
+	return 0;
+}
+
+const struct chardev_ops chardev_socket_ops = {
+	.size = sizeof(struct chardev_socket),
+	.open = socket_open,
+	.start = socket_start,
+	.ended = socket_ended,
+	.close = socket_close,
+};
