@@ -20,6 +20,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "vmm/params.h"
+
 static const struct {
 	int code;
 	const char *hint;
@@ -187,6 +189,23 @@ static bool device_can_discard(int fd)
 	return ioctl(fd, BLKDISCARD, range) < 0 && errno == EINVAL;
 }
 
+static uint64_t read_number(const char *path)
+{
+	char line[32] = "";
+	uint64_t value = 0;
+	FILE *f = fopen(path, "re");
+
+	if (f == NULL)
+		return 0;
+	if (fgets(line, sizeof(line), f) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (parse_uint(line, 0, UINT32_MAX, &value) < 0)
+			value = 0;
+	}
+	fclose(f);
+	return value;
+}
+
 /* A partition has no queue folder of its own, its disk has. */
 static uint32_t discard_granularity(dev_t dev, uint32_t otherwise)
 {
@@ -194,19 +213,14 @@ static uint32_t discard_granularity(dev_t dev, uint32_t otherwise)
 
 	for (size_t i = 0; i < ARRAY_SIZE(where); i++) {
 		char path[96];
-		unsigned value = 0;
 
 		snprintf(path, sizeof(path),
 			 "/sys/dev/block/%u:%u/%s/discard_granularity",
 			 major(dev), minor(dev), where[i]);
 
-		FILE *f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		int n = fscanf(f, "%9u", &value);
-		fclose(f);
-		if (n == 1 && value != 0)
-			return value;
+		uint64_t value = read_number(path);
+		if (value != 0)
+			return (uint32_t)value;
 	}
 	return otherwise;
 }
@@ -224,6 +238,16 @@ static int measure_device(struct disk *disk, const struct stat *st,
 				  "cannot read the size of disk '%s': %s; "
 				  "check the device",
 				  disk->name, strerror(errno));
+
+	int protected = 0;
+	if (!info->read_only && ioctl(disk->fd, BLKROGET, &protected) == 0 &&
+	    protected != 0)
+		return error_host(
+			err, -EROFS,
+			"cannot open disk '%s' for reading and "
+			"writing: the device is read-only; add ,ro to "
+			"use it for reading only",
+			disk->name);
 
 	/* Good to know, but no reason to give up. */
 	if (ioctl(disk->fd, BLKPBSZGET, &physical) < 0)

@@ -85,9 +85,18 @@ static inline void make_file(struct fixture *f, uint64_t size)
 	close(fd);
 }
 
+static inline void *alloc(size_t len)
+{
+	void *memory = calloc(1, len);
+
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
 static inline int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = alloc(sizeof(*f));
 
 	/* Whatever waits in vain ends the test. */
 	alarm(DEADLINE);
@@ -211,7 +220,7 @@ static inline int transfer(struct fixture *f, enum disk_op op, void *buf,
 static inline void assert_disk_pattern(struct fixture *f, uint64_t offset,
 				       size_t len)
 {
-	uint8_t *buf = calloc(1, len);
+	uint8_t *buf = alloc(len);
 
 	assert_int_equal(transfer(f, DISK_READ, buf, offset, len), 0);
 	assert_pattern(buf, offset, len);
@@ -221,7 +230,7 @@ static inline void assert_disk_pattern(struct fixture *f, uint64_t offset,
 static inline void assert_disk_zero(struct fixture *f, uint64_t offset,
 				    size_t len)
 {
-	uint8_t *buf = malloc(len);
+	uint8_t *buf = alloc(len);
 
 	memset(buf, 0xaa, len);
 	assert_int_equal(transfer(f, DISK_READ, buf, offset, len), 0);
@@ -232,7 +241,7 @@ static inline void assert_disk_zero(struct fixture *f, uint64_t offset,
 
 static inline void write_pattern(struct fixture *f, uint64_t offset, size_t len)
 {
-	uint8_t *buf = malloc(len);
+	uint8_t *buf = alloc(len);
 
 	fill_pattern(buf, offset, len);
 	assert_int_equal(transfer(f, DISK_WRITE, buf, offset, len), 0);

@@ -28,21 +28,23 @@
 #include "vmm/bytes.h"
 #include "vmm/snapshot.h"
 
-#define SECTORS   8192U
-#define SIZE      (SECTORS * DISK_SECTOR)
-#define AREA      MIB(1)
-#define DEADLINE  60
+#define SECTORS 8192U
+#define SIZE    AT(SECTORS)
+/* Where a sector begins, in bytes. */
+#define AT(sector) ((uint64_t)(sector)*DISK_SECTOR)
+#define AREA       MIB(1)
+#define DEADLINE   60
 
-#define T_IN      0U
-#define T_OUT     1U
-#define T_FLUSH   4U
-#define T_GET_ID  8U
-#define T_DISCARD 11U
-#define T_ZEROES  13U
+#define T_IN       0U
+#define T_OUT      1U
+#define T_FLUSH    4U
+#define T_GET_ID   8U
+#define T_DISCARD  11U
+#define T_ZEROES   13U
 
-#define S_OK      0U
-#define S_IOERR   1U
-#define S_UNSUPP  2U
+#define S_OK       0U
+#define S_IOERR    1U
+#define S_UNSUPP   2U
 /* What the status byte holds until the device writes it. */
 #define S_NONE 0xeeU
 
@@ -64,9 +66,18 @@ struct fixture {
 	void *opts;
 };
 
+static inline void *alloc(size_t len)
+{
+	void *memory = calloc(1, len);
+
+	if (memory == NULL)
+		abort();
+	return memory;
+}
+
 static inline int setup(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
+	struct fixture *f = alloc(sizeof(*f));
 
 	alarm(DEADLINE);
 	fake_io_reset();
@@ -100,7 +111,7 @@ static inline int teardown(void **state)
 static inline int parse(const char *arg, void **out, struct error *err)
 {
 	const struct device_option *opt = virtio_blk_device.option;
-	void *opts = malloc(opt->size);
+	void *opts = alloc(opt->size);
 
 	memset(err, 0, sizeof(*err));
 	memcpy(opts, opt->defaults, opt->size);
@@ -266,7 +277,7 @@ static inline uint8_t pattern(uint64_t at)
 /* Data for a write to @offset behind the header. */
 static inline void put_pattern(struct fixture *f, uint64_t offset, uint32_t len)
 {
-	uint8_t *buf = malloc(len);
+	uint8_t *buf = alloc(len);
 
 	for (uint32_t i = 0; i < len; i++)
 		buf[i] = pattern(offset + i);
@@ -277,7 +288,7 @@ static inline void put_pattern(struct fixture *f, uint64_t offset, uint32_t len)
 static inline void assert_in_pattern(struct fixture *f, uint64_t offset,
 				     uint32_t len)
 {
-	uint8_t *buf = malloc(len);
+	uint8_t *buf = alloc(len);
 
 	fake_read(&f->m.drv, f->in, buf, len);
 	for (uint32_t i = 0; i < len; i++)
@@ -288,7 +299,7 @@ static inline void assert_in_pattern(struct fixture *f, uint64_t offset,
 
 static inline void fill_file(struct fixture *f)
 {
-	uint8_t *buf = malloc(SIZE);
+	uint8_t *buf = alloc(SIZE);
 	int fd = open(f->path, O_RDWR);
 
 	for (uint32_t i = 0; i < SIZE; i++)
@@ -302,7 +313,7 @@ static inline void fill_file(struct fixture *f)
 static inline void assert_file(struct fixture *f, uint64_t offset, size_t len,
 			       bool zero)
 {
-	uint8_t *buf = malloc(len);
+	uint8_t *buf = alloc(len);
 	int fd = open(f->path, O_RDONLY);
 
 	assert_int_equal(pread(fd, buf, len, (off_t)offset), len);

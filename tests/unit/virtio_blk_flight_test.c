@@ -104,7 +104,8 @@ static void serves_all_queues(void **state)
 	put_header(f, T_IN, 0);
 	for (unsigned i = 0; i < 16; i++) {
 		struct fake_buf bufs[2] = { { f->out, 16, false },
-					    { f->in + i * 1024, 513, true } };
+					    { f->in + i * 1024ULL, 513,
+					      true } };
 
 		fake_queue_add(&f->m.queues[i], bufs, 2, false);
 		fake_mmio_kick(&f->m, i);
@@ -188,7 +189,7 @@ static void resets_with_requests_in_flight(void **state)
 		f->in = fake_alloc(&f->m.drv, AREA, 4096);
 		assert_int_equal(fake_mmio_start(&f->m, ALL_FEATURES, 0), 0);
 		assert_int_equal(read_sectors(f, 5, 512), S_OK);
-		assert_in_pattern(f, 5 * 512, 512);
+		assert_in_pattern(f, AT(5), 512);
 	}
 	assert_file(f, 0, SIZE, false);
 }
@@ -261,7 +262,7 @@ static void breaks_with_requests_in_flight(void **state)
 	fake_mmio_reset(&f->m);
 	assert_int_equal(fake_mmio_start(&f->m, ALL_FEATURES, 0), 0);
 	assert_int_equal(read_sectors(f, 5, 512), S_OK);
-	assert_in_pattern(f, 5 * 512, 512);
+	assert_in_pattern(f, AT(5), 512);
 }
 
 static void *open_after_await(void *arg)
@@ -365,9 +366,9 @@ static void goes_on_from_saved_state(void **state)
 	assert_int_equal(fake_queue_used_idx(&f->m.queues[0]), 300);
 	resume(f);
 	assert_int_equal(wait_used(f, 0).len, 513);
-	assert_in_pattern(f, 7 * 512, 512);
+	assert_in_pattern(f, AT(7), 512);
 	assert_int_equal(read_sectors(f, 9, 512), S_OK);
-	assert_in_pattern(f, 9 * 512, 512);
+	assert_in_pattern(f, AT(9), 512);
 	snap_writer_free(&w);
 }
 

@@ -12,9 +12,10 @@ static uint8_t ranges(struct fixture *f, uint32_t type, unsigned count,
 		le64_store(raw, sector + i * 2ULL * sectors);
 		le32_store(raw + 8, sectors);
 		le32_store(raw + 12, flags);
-		fake_write(&f->m.drv, f->out + 16 + i * 16, raw, sizeof(raw));
+		fake_write(&f->m.drv, f->out + 16 + i * 16ULL, raw,
+			   sizeof(raw));
 	}
-	return run(f, 16 + count * 16, 1);
+	return run(f, 16 + count * 16ULL, 1);
 }
 
 static void zeroes_ranges(void **state)
@@ -25,21 +26,21 @@ static void zeroes_ranges(void **state)
 	start(f, "", ALL_FEATURES);
 	assert_int_equal(ranges(f, T_ZEROES, 1, 8, 8, 0), S_OK);
 	assert_int_equal(ranges(f, T_ZEROES, 1, 16, 8, 1), S_OK);
-	assert_file(f, 0, 8 * 512, false);
-	assert_file(f, 8 * 512, 16 * 512, true);
-	assert_file(f, 24 * 512, SIZE - 24 * 512, false);
+	assert_file(f, 0, AT(8), false);
+	assert_file(f, AT(8), AT(16), true);
+	assert_file(f, AT(24), SIZE - AT(24), false);
 	/* As many as there may be, with gaps. */
 	assert_int_equal(ranges(f, T_ZEROES, BLK_MAX_RANGES, 100, 1, 0), S_OK);
 	for (unsigned i = 0; i < BLK_MAX_RANGES; i++) {
-		assert_file(f, (100 + 2 * i) * 512, 512, true);
-		assert_file(f, (101 + 2 * i) * 512, 512, false);
+		assert_file(f, AT(100 + 2 * i), 512, true);
+		assert_file(f, AT(101 + 2 * i), 512, false);
 	}
 	/* A failure in the middle is the result of all. */
 	fake_io_reset();
 	fake_io_fail(FAKE_IO_FALLOCATE, 2, 1, EIO);
 	assert_int_equal(ranges(f, T_ZEROES, 3, 200, 1, 0), S_IOERR);
 	assert_int_equal(fake_io_calls(FAKE_IO_FALLOCATE), 2);
-	assert_file(f, 204 * 512, 512, false);
+	assert_file(f, AT(204), 512, false);
 }
 
 static void discards_ranges(void **state)
@@ -51,14 +52,14 @@ static void discards_ranges(void **state)
 	if (!(f->m.features & VIRTIO_BIT(BLK_F_DISCARD)))
 		skip();
 	assert_int_equal(ranges(f, T_DISCARD, 2, 1024, 1024, 0), S_OK);
-	assert_file(f, 0, 1024 * 512, false);
-	assert_file(f, 2048 * 512, 1024 * 512, false);
-	assert_file(f, 4096 * 512, SIZE - 4096 * 512, false);
+	assert_file(f, 0, AT(1024), false);
+	assert_file(f, AT(2048), AT(1024), false);
+	assert_file(f, AT(4096), SIZE - AT(4096), false);
 	/* virtio 1.2, 5.2.6.2: unmap means nothing in a discard. */
 	assert_int_equal(ranges(f, T_DISCARD, 1, 0, 8, 1), S_UNSUPP);
 	fake_io_fail(FAKE_IO_FALLOCATE, 1, 1, EOPNOTSUPP);
 	assert_int_equal(ranges(f, T_DISCARD, 1, 0, 8, 0), S_UNSUPP);
-	assert_file(f, 0, 1024 * 512, false);
+	assert_file(f, 0, AT(1024), false);
 }
 
 static void checks_ranges(void **state)

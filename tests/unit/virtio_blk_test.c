@@ -140,19 +140,19 @@ static void takes_every_split(void **state)
 	start(f, "", ALL_FEATURES);
 	for (uint32_t at = 0; at < 16 + 512; at++) {
 		put_header(f, T_OUT, at % 64);
-		put_pattern(f, (at % 64) * 512, 512);
+		put_pattern(f, AT(at % 64), 512);
 		assert_int_equal(
 			run_cut(f, 16 + 512, at, 1, 0, at % 2, &written), S_OK);
 		assert_int_equal(written, 1);
 	}
-	assert_file(f, 0, 64 * 512, false);
+	assert_file(f, 0, AT(64), false);
 	for (uint32_t at = 0; at < 1024 + 1; at++) {
 		put_header(f, T_IN, at % 63);
 		assert_int_equal(
 			run_cut(f, 16, at % 16, 1024 + 1, at, at % 2, &written),
 			S_OK);
 		assert_int_equal(written, 1025);
-		assert_in_pattern(f, (at % 63) * 512, 1024);
+		assert_in_pattern(f, AT(at % 63), 1024);
 	}
 }
 
@@ -168,19 +168,18 @@ static void takes_the_longest_chain(void **state)
 	put_header(f, T_IN, 8);
 	bufs[0] = (struct fake_buf){ f->out, 16, false };
 	for (unsigned i = 1; i < 255; i++)
-		bufs[i] =
-			(struct fake_buf){ f->in + (255 - i) * 512, 512, true };
+		bufs[i] = (struct fake_buf){ f->in + AT(255 - i), 512, true };
 	bufs[255] = (struct fake_buf){ f->in, 1, true };
 	fake_queue_add(&f->m.queues[0], bufs, 256, false);
 	fake_mmio_kick(&f->m, 0);
-	assert_int_equal(wait_used(f, 0).len, 254 * 512 + 1);
+	assert_int_equal(wait_used(f, 0).len, AT(254) + 1);
 	fake_read(&f->m.drv, f->in, &ok, 1);
 	assert_int_equal(ok, S_OK);
 	for (unsigned i = 1; i < 255; i++) {
 		uint8_t first;
 
 		fake_read(&f->m.drv, bufs[i].gpa, &first, 1);
-		assert_int_equal(first, pattern((8 + i - 1) * 512));
+		assert_int_equal(first, pattern(AT(8 + i - 1)));
 	}
 }
 
@@ -222,7 +221,7 @@ static void stays_inside_the_disk(void **state)
 
 		assert_int_equal(read_sectors(f, sector, bytes),
 				 cases[i].status);
-		put_pattern(f, sector * 512, bytes + 1);
+		put_pattern(f, AT(sector), bytes + 1);
 		assert_int_equal(write_sectors(f, sector, bytes),
 				 cases[i].status);
 	}
@@ -369,7 +368,7 @@ static void passes_errors_on(void **state)
 	fake_io_limit(100);
 	fake_io_fail(FAKE_IO_PREADV, 2, 2, EINTR);
 	assert_int_equal(read_sectors(f, 3, 2048), S_OK);
-	assert_in_pattern(f, 3 * 512, 2048);
+	assert_in_pattern(f, AT(3), 2048);
 	fake_io_fail(FAKE_IO_FDATASYNC, 1, 1, EIO);
 	assert_int_equal(flush(f), S_IOERR);
 	assert_int_equal(flush(f), S_IOERR);

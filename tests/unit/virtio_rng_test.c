@@ -28,6 +28,8 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
+	if (f == NULL)
+		return -1;
 	alarm(DEADLINE);
 	f->vm = fake_vm_create(MIB(16));
 	f->dev = fake_vm_add(f->vm, &virtio_rng_device, NULL);
