@@ -50,7 +50,7 @@ void irq_line_destroy(struct irq_line *line)
 
 int irq_line_power_on(struct irq_line *line, struct error *err)
 {
-	if (line->fd < 0)
+	if (line->fd < 0 || !line->vm->irqchip->irqfd)
 		return 0;
 
 	int ret = kvm_irqfd(&line->vm->kvm, line->fd, line->nr, true);
@@ -59,13 +59,15 @@ int irq_line_power_on(struct irq_line *line, struct error *err)
 				  "cannot bind interrupt %u: KVM_IRQFD: %s; "
 				  "--no-irqfd does without",
 				  line->nr, strerror(-ret));
+	line->bound = true;
 	return 0;
 }
 
 void irq_line_power_off(struct irq_line *line)
 {
-	if (line->fd >= 0)
+	if (line->bound)
 		kvm_irqfd(&line->vm->kvm, line->fd, line->nr, false);
+	line->bound = false;
 	line->level = false;
 }
 
@@ -73,7 +75,7 @@ void irq_pulse(struct irq_line *line)
 {
 	if (line->vm == NULL)
 		return;
-	if (line->fd >= 0) {
+	if (line->bound) {
 		uint64_t one = 1;
 
 		/* EAGAIN: as many are pending as the counter can hold. */

@@ -25,7 +25,8 @@ enum irq_trigger {
  * @vm: the machine; NULL means not connected: pulses and levels are dropped
  * @nr: number of the input
  * @trigger: how the guest is told to treat it
- * @fd: eventfd bound to the in-kernel controller, or -1; owned
+ * @fd: eventfd for the in-kernel controller, or -1; owned
+ * @bound: KVM listens to @fd
  * @level: last level driven (IRQ_LEVEL)
  */
 struct irq_line {
@@ -33,6 +34,7 @@ struct irq_line {
 	unsigned nr;
 	enum irq_trigger trigger;
 	int fd;
+	bool bound;
 	bool level;
 };
 
@@ -51,6 +53,7 @@ void irq_line_destroy(struct irq_line *line);
 /**
  * irq_line_power_on() - Bind the line to a fresh KVM VM
  *
+ * Does nothing when the controller takes no irqfds: pulses are ioctls then.
  * Context: main thread, after the irqchip's power_on.
  */
 int irq_line_power_on(struct irq_line *line, struct error *err);

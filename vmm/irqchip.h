@@ -21,7 +21,7 @@ struct irqchip;
 /**
  * struct irqchip_ops - An interrupt controller
  * @name: as in --irqchip and messages
- * @in_kernel: KVM implements it; irqfd may be used
+ * @in_kernel: KVM implements it
  * @max_vcpus: most vCPUs that it can serve
  * @probe: whether this host has it: 1 yes, 0 no (@why says why not)
  * @create: build it, once, before devices exist; may add MMIO regions
@@ -60,10 +60,13 @@ struct irqchip_ops {
  * struct irqchip - What every controller's own struct begins with
  * @ops: its operations
  * @vm: the machine; not owned
+ * @irqfd: KVM takes pulses of edge-triggered inputs through irqfds; set by
+ *	@power_on
  */
 struct irqchip {
 	const struct irqchip_ops *ops;
 	struct vm *vm;
+	bool irqfd;
 };
 
 #endif

@@ -16,6 +16,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
@@ -30,11 +32,15 @@
 #define AIA_MAX_IDS 255U
 
 /* APLIC registers (RISC-V AIA 1.0, 4.5) */
-#define APLIC_DOMAINCFG    0x0000U
-#define APLIC_SOURCECFG(i) (0x0004U + 4 * ((i)-1))
-#define APLIC_SETIP(word)  (0x1c00U + 4 * (word))
-#define APLIC_SETIE(word)  (0x1e00U + 4 * (word))
-#define APLIC_TARGET(i)    (0x3004U + 4 * ((i)-1))
+#define APLIC_DOMAINCFG      0x0000U
+#define APLIC_SOURCECFG(i)   (0x0004U + 4 * ((i)-1))
+#define APLIC_SETIP(word)    (0x1c00U + 4 * (word))
+#define APLIC_INPUT(word)    (0x1d00U + 4 * (word))
+#define APLIC_CLRIPNUM       0x1ddcU
+#define APLIC_SETIE(word)    (0x1e00U + 4 * (word))
+#define APLIC_TARGET(i)      (0x3004U + 4 * ((i)-1))
+
+#define APLIC_SM_EDGE_RISING 4U
 
 /* IMSIC registers by iselect (RISC-V AIA 1.0, 3.8); a hart of 64 bits has
  * the even ones of eip and eie only. */
@@ -236,6 +242,52 @@ static int setup(struct aia *aia, int fd, const char **step)
 			      KVM_DEV_RISCV_AIA_CTRL_INIT, NULL);
 }
 
+static int aplic_set(int fd, uint32_t reg, uint32_t value)
+{
+	return kvm_device_set(fd, KVM_DEV_RISCV_AIA_GRP_APLIC, reg, &value);
+}
+
+/* Return: 1 or 0 as the input is after a signal, or negative errno. */
+static int input_after_signal(const struct kvm *kvm, int fd, unsigned irq,
+			      int event)
+{
+	const uint64_t one = 1;
+	uint32_t inputs = 0;
+
+	if (write(event, &one, sizeof(one)) != sizeof(one))
+		return -errno;
+
+	int ret = kvm_device_get(fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
+				 APLIC_INPUT(irq / 32), &inputs);
+	kvm_irq_line(kvm, irq, false);
+	return ret < 0 ? ret : (inputs >> (irq % 32)) & 1;
+}
+
+/*
+ * Whether a signal of an irqfd is a pulse. Kernels up to 6.12 at least raise
+ * the input and leave it so: they deliver the first signal and no other. It
+ * is tried on an input that no device has, while nothing can be delivered.
+ */
+static bool irqfd_pulses(const struct aia *aia, int fd)
+{
+	const struct kvm *kvm = &aia->chip.vm->kvm;
+	unsigned irq = aia->nr_sources - 1;
+	int event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	int input = -ENODEV;
+
+	if (event < 0)
+		return false;
+	aplic_set(fd, APLIC_SOURCECFG(irq), APLIC_SM_EDGE_RISING);
+	if (kvm_irqfd(kvm, event, irq, true) == 0) {
+		input = input_after_signal(kvm, fd, irq, event);
+		kvm_irqfd(kvm, event, irq, false);
+	}
+	aplic_set(fd, APLIC_CLRIPNUM, irq);
+	aplic_set(fd, APLIC_SOURCECFG(irq), 0);
+	close(event);
+	return input == 0;
+}
+
 static int aia_power_on(struct irqchip *chip, struct error *err)
 {
 	struct aia *aia = to_aia(chip);
@@ -247,6 +299,11 @@ static int aia_power_on(struct irqchip *chip, struct error *err)
 		ret = setup(aia, fd, &step);
 	if (ret >= 0) {
 		atomic_store(&aia->fd, fd);
+		chip->irqfd = irqfd_pulses(aia, fd);
+		if (!chip->irqfd)
+			log_info(chip->vm->log,
+				 "interrupts are raised by ioctl: this "
+				 "kernel's irqfd does not pulse APLIC inputs");
 		return 0;
 	}
 	if (fd >= 0)
