@@ -51,9 +51,11 @@ struct virtio_device;
  * @config_len: bytes of configuration space
  * @config_read: read @len bytes at @off; both inside @config_len
  * @config_write: write them; NULL: writes are ignored
- * @activate: the driver set DRIVER_OK; queues that are ready may be used
- * @stop: status was reset: forget requests and wait for those in flight
- *	(pthread_cond_wait on the device's lock is allowed)
+ * @activate: the driver set DRIVER_OK; queues that are ready may be used. Also
+ *	after a restore of such a state (see virtio_restore()). May be NULL
+ * @stop: the device is being reset: forget requests and wait for those in
+ *	flight (pthread_cond_wait on the device's lock is allowed). Called for
+ *	every reset, also when there was no @activate. May be NULL
  * @notify: doorbell of a queue, on the I/O thread, device in DRIVER_OK
  *
  * Context: the device's lock is held in all of them.
@@ -120,6 +122,8 @@ struct virtio_queue {
  * @status: device status
  * @config_generation: changes when configuration space does
  * @quiesced: doorbells are held back until resume
+ * @resetting: a reset is under way, perhaps waiting in @stop: the driver's
+ *	writes are ignored
  * @queues, @nr_queues: owned
  * @guest_log: limits lines that the guest can provoke
  */
@@ -133,6 +137,7 @@ struct virtio_device {
 	uint8_t status;
 	uint8_t config_generation;
 	bool quiesced;
+	bool resetting;
 	struct virtio_queue *queues;
 	unsigned nr_queues;
 	struct log_limit guest_log;
@@ -161,8 +166,10 @@ void virtio_fini(struct virtio_device *vdev);
 /** virtio_has() - Whether a feature was negotiated */
 bool virtio_has(const struct virtio_device *vdev, unsigned bit);
 
-/** virtio_running() - DRIVER_OK is set, the device is neither broken nor
- * quiesced */
+/**
+ * virtio_running() - DRIVER_OK is set, the device is neither broken, nor
+ * quiesced, nor being reset
+ */
 bool virtio_running(const struct virtio_device *vdev);
 
 /**
@@ -198,6 +205,16 @@ void virtio_dev_fdt(struct device *dev, struct fdt_builder *fdt);
 
 /** virtio_save() - Common part and queues; the device adds its own after */
 int virtio_save(struct virtio_device *vdev, struct snap_writer *w);
+
+/**
+ * virtio_restore() - Read and check them; the device reads its own after
+ *
+ * The device is quiesced then, as it was when it was saved. When the driver
+ * had set DRIVER_OK, @activate is called, so that the device's own state is
+ * read on top of what activation does.
+ *
+ * Return: 0, or -EBADMSG with the device as after a reset.
+ */
 int virtio_restore(struct virtio_device *vdev, struct snap_reader *r);
 
 /*
@@ -214,18 +231,30 @@ void virtio_accept_word(struct virtio_device *vdev, uint32_t sel,
 /**
  * virtio_write_status() - The driver writes the status (virtio 1.2, 3.1)
  *
- * 0 resets. FEATURES_OK is refused unless VERSION_1 and a subset of the
- * offered features were accepted. DRIVER_OK activates.
+ * 0 resets; it may wait for requests in flight. FEATURES_OK is refused unless
+ * VERSION_1 and a subset of the offered features were accepted. DRIVER_OK
+ * activates.
  */
 void virtio_write_status(struct virtio_device *vdev, uint8_t value);
 
 /** virtio_config_read() - Any width; bytes outside read as zero */
 uint64_t virtio_config_read(struct virtio_device *vdev, uint64_t off,
 			    unsigned size);
+
+/** virtio_config_write() - Any width; bytes outside are dropped */
 void virtio_config_write(struct virtio_device *vdev, uint64_t off,
 			 unsigned size, uint64_t value);
 
 /** virtio_queue_writable() - Whether queue registers may still change */
 bool virtio_queue_writable(const struct virtio_device *vdev, unsigned queue);
+
+/**
+ * virtio_queue_set_ready() - The driver enables or disables a queue
+ *
+ * Nothing happens from DRIVER_OK on, or when size and addresses are not good:
+ * the driver sees that when it reads vq.ready back.
+ */
+void virtio_queue_set_ready(struct virtio_device *vdev, unsigned queue,
+			    bool ready);
 
 #endif
