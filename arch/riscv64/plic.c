@@ -266,6 +266,10 @@ const struct mmio_ops plic_mmio = {
 	.max_size = 4,
 };
 
+/*
+ * A line that is driven high counts as rising even when it is high already:
+ * then two pulses overlap, and the later one must not be lost.
+ */
 void plic_drive(struct plic *plic, unsigned irq, bool level)
 {
 	struct plic_sources *src = &plic->src;
@@ -276,8 +280,6 @@ void plic_drive(struct plic *plic, unsigned irq, bool level)
 		clear_bit(src->level, irq);
 		return;
 	}
-	if (test_bit(src->level, irq))
-		return;
 	set_bit(src->level, irq);
 	set_bit(test_bit(src->active, irq) ? src->again : src->pending, irq);
 	update_source(plic, irq);

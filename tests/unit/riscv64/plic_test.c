@@ -174,6 +174,24 @@ static void pulse_while_active_is_remembered(void **state)
 	assert_int_equal(claim(f, 0), 0);
 }
 
+/* Two threads pulse an input: 1 1 0 0, with the guest's claim in between. */
+static void overlapping_pulses(void **state)
+{
+	struct fixture *f = *state;
+
+	set_priority(f, 8, 1);
+	enable(f, 0, 8);
+	drive(f, 8, true);
+	assert_int_equal(claim(f, 0), 8);
+	drive(f, 8, true);
+	drive(f, 8, false);
+	drive(f, 8, false);
+	complete(f, 0, 8);
+	assert_int_equal(claim(f, 0), 8);
+	complete(f, 0, 8);
+	assert_int_equal(claim(f, 0), 0);
+}
+
 static void level_is_rearmed_at_completion(void **state)
 {
 	struct fixture *f = *state;
@@ -587,6 +605,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(pulse_is_delivered_once),
 		TEST(pulse_while_active_is_remembered),
+		TEST(overlapping_pulses),
 		TEST(level_is_rearmed_at_completion),
 		TEST(sources_are_1_to_96),
 		TEST(highest_priority_wins),
