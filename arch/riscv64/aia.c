@@ -260,7 +260,7 @@ static int input_after_signal(const struct kvm *kvm, int fd, unsigned irq,
 	int ret = kvm_device_get(fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
 				 APLIC_INPUT(irq / 32), &inputs);
 	kvm_irq_line(kvm, irq, false);
-	return ret < 0 ? ret : (inputs >> (irq % 32)) & 1;
+	return ret < 0 ? ret : (int)(inputs >> (irq % 32) & 1);
 }
 
 /*

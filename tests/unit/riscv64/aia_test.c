@@ -64,6 +64,17 @@ static uint64_t config(uint64_t attr)
 	return stub_attr(CONFIG, attr)->value;
 }
 
+static unsigned set_at(uint32_t group, uint64_t attr)
+{
+	for (unsigned i = 0; i < stub.nr_sets; i++) {
+		if (stub.sets[i].group == group && stub.sets[i].attr == attr)
+			return i;
+	}
+	fail_msg("attribute %u/0x%llx was not set", group,
+		 (unsigned long long)attr);
+	return 0;
+}
+
 static void probe_needs_capability_and_device(void **state)
 {
 	struct fixture *f = *state;
@@ -98,9 +109,36 @@ static void setup_is_complete_and_init_is_last(void **state)
 	assert_int_equal(stub_attr(ADDR, 2)->value, 0x28001000);
 	assert_int_equal(stub_attr(ADDR, 3)->value, 0);
 
-	const struct stub_attr *last = &stub.sets[stub.nr_sets - 1];
-	assert_int_equal(last->group, CTRL);
-	assert_int_equal(last->attr, KVM_DEV_RISCV_AIA_CTRL_INIT);
+	/* Nothing of the configuration comes after. */
+	unsigned init = set_at(CTRL, KVM_DEV_RISCV_AIA_CTRL_INIT);
+	for (unsigned i = 0; i < init; i++)
+		assert_in_range(stub.sets[i].group, CONFIG, ADDR);
+	for (unsigned i = init + 1; i < stub.nr_sets; i++)
+		assert_int_equal(stub.sets[i].group, APLIC);
+}
+
+/* Only irqfds that lower the input again are of use. */
+static void irqfds_are_tried(void **state)
+{
+	static const enum stub_irqfd kinds[] = { STUB_IRQFD_ABSENT,
+						 STUB_IRQFD_STICKS,
+						 STUB_IRQFD_PULSES };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		stub.irqfd = kinds[i];
+		power_on(f);
+		assert_int_equal(f->chip->irqfd, kinds[i] == STUB_IRQFD_PULSES);
+		/* The input that was used is as it was. */
+		assert_int_equal(stub.irqfd_fd, 0);
+		assert_int_equal(stub_attr(APLIC, 0x4 + 4 * 94)->value, 0);
+		assert_int_equal(stub_attr(APLIC, 0x1ddc)->value, 95);
+		if (kinds[i] != STUB_IRQFD_ABSENT) {
+			assert_int_equal(stub.lines[stub.nr_lines - 1].irq, 95);
+			assert_false(stub.lines[stub.nr_lines - 1].level);
+		}
+		aia_ops.power_off(f->chip);
+	}
 }
 
 static void host_without_guest_files(void **state)
@@ -171,7 +209,7 @@ static void power_cycles(void **state)
 		stub.nr_sets = 0;
 		power_on(f);
 		assert_int_equal(stub.open, 1);
-		assert_int_equal(stub.sets[stub.nr_sets - 1].group, CTRL);
+		set_at(CTRL, KVM_DEV_RISCV_AIA_CTRL_INIT);
 		aia_ops.power_off(f->chip);
 		assert_int_equal(stub.open, 0);
 	}
@@ -245,17 +283,6 @@ static int restore(struct fixture *f, const void *data, size_t len)
 	return ret;
 }
 
-static unsigned set_at(uint32_t group, uint64_t attr)
-{
-	for (unsigned i = 0; i < stub.nr_sets; i++) {
-		if (stub.sets[i].group == group && stub.sets[i].attr == attr)
-			return i;
-	}
-	fail_msg("attribute %u/0x%llx was not set", group,
-		 (unsigned long long)attr);
-	return 0;
-}
-
 /* Registers of both harts and of the APLIC, each with a value of its own. */
 static void fill_registers(void)
 {
@@ -288,6 +315,8 @@ static void saved_state_comes_back(void **state)
 
 	power_on(f);
 	fill_registers();
+	/* Write-only, and no state. */
+	stub_attr(APLIC, 0x1ddc)->value = 0;
 	assert_int_equal(aia_ops.save(f->chip, &w), 0);
 	assert_int_equal(w.error, 0);
 	before = stub;
@@ -399,6 +428,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(probe_needs_capability_and_device),
 		TEST(setup_is_complete_and_init_is_last),
+		TEST(irqfds_are_tried),
 		TEST(host_without_guest_files),
 		TEST(identities_are_what_host_and_machine_have),
 		TEST(hart_bits_number_all_harts),

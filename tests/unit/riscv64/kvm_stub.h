@@ -13,6 +13,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "vmm/kvm_sys.h"
 
@@ -49,12 +50,20 @@ struct stub_event {
 	bool level;
 };
 
+/** enum stub_irqfd - What a signal of an irqfd does to an APLIC input */
+enum stub_irqfd {
+	STUB_IRQFD_ABSENT,
+	STUB_IRQFD_STICKS,
+	STUB_IRQFD_PULSES,
+};
+
 /**
  * struct stub - All of it; tests set and look at the fields
  * @writes: ids in the order of KVM_SET_ONE_REG that succeeded
  * @sets: device attributes in the order of KVM_SET_DEVICE_ATTR
  * @fail_at: which call fails with EIO, counted from 1; 0: none
  * @open: descriptors that are open now
+ * @irqfd_fd: eventfd that is bound now, or 0
  */
 struct stub {
 	struct stub_reg regs[STUB_MAX_REGS];
@@ -71,6 +80,9 @@ struct stub {
 	unsigned nr_sets;
 	int create_device_error;
 	bool mode_auto_refused;
+	enum stub_irqfd irqfd;
+	int irqfd_fd;
+	unsigned irqfd_gsi;
 
 	struct stub_event interrupts[STUB_MAX_LOG];
 	unsigned nr_interrupts;
@@ -192,6 +204,42 @@ static int stub_reg_list(uintptr_t arg)
 	return list->n > room ? -E2BIG : 0;
 }
 
+/* APLIC registers with the inputs, 32 to a word. */
+static inline bool stub_is_input(const struct kvm_device_attr *a)
+{
+#ifdef KVM_DEV_RISCV_AIA_GRP_APLIC
+	return a->group == KVM_DEV_RISCV_AIA_GRP_APLIC && a->attr >= 0x1d00 &&
+	       a->attr < 0x1d80;
+#else
+	return false;
+#endif
+}
+
+/* A bound eventfd that was signalled acts on its input. */
+static inline uint64_t stub_inputs(unsigned word)
+{
+	uint64_t count;
+
+	if (stub.irqfd_fd == 0 || stub.irqfd_gsi / 32 != word ||
+	    read(stub.irqfd_fd, &count, sizeof(count)) != sizeof(count) ||
+	    stub.irqfd != STUB_IRQFD_STICKS)
+		return 0;
+	return UINT64_C(1) << stub.irqfd_gsi % 32;
+}
+
+static int stub_bind(uintptr_t arg)
+{
+	const struct kvm_irqfd *irqfd = (const void *)arg;
+
+	if (stub.irqfd == STUB_IRQFD_ABSENT)
+		return -EINVAL;
+	stub.irqfd_gsi = irqfd->gsi;
+	stub.irqfd_fd = (irqfd->flags & KVM_IRQFD_FLAG_DEASSIGN) != 0
+				? 0
+				: (int)irqfd->fd;
+	return 0;
+}
+
 static int stub_device(bool set, uintptr_t arg)
 {
 	const struct kvm_device_attr *a = (const void *)arg;
@@ -200,7 +248,12 @@ static int stub_device(bool set, uintptr_t arg)
 	size_t size = stub_attr_size(a->group);
 
 	if (!set) {
-		memcpy(user, &attr->value, size);
+		uint64_t value =
+			stub_is_input(a)
+				? stub_inputs((unsigned)(a->attr / 4 % 32))
+				: attr->value;
+
+		memcpy(user, &value, size);
 		return 0;
 	}
 	attr->value = 0;
@@ -303,6 +356,8 @@ int kvm_sys_ioctl(int fd, unsigned long request, uintptr_t arg)
 		return stub_mp_state(true, arg);
 	case KVM_INTERRUPT:
 		return stub_log_interrupt(fd, arg);
+	case KVM_IRQFD:
+		return stub_bind(arg);
 	case KVM_IRQ_LINE:
 		return stub_log_line(arg);
 	default:
