@@ -100,7 +100,8 @@ struct chardev_env {
  * file there is refused. file: created or truncated only here, that is after
  * the whole configuration was found good.
  *
- * Context: main thread while building.
+ * Context: main thread while building. SIGPIPE is ignored in this process, and
+ * descriptors 0 to 2 are open.
  */
 int chardev_open(const struct chardev_env *env, const char *name,
 		 const struct chardev_config *cfg, struct chardev **out,

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,15 +18,6 @@ static const struct chardev_ops *const backends[] = {
 	[CHARDEV_FILE] = &chardev_file_ops,
 	[CHARDEV_FD] = &chardev_fd_ops,
 };
-
-static void ignore_sigpipe(void)
-{
-	struct sigaction old;
-
-	/* A reader that went away is an errno here, never a signal. */
-	if (sigaction(SIGPIPE, NULL, &old) == 0 && old.sa_handler == SIG_DFL)
-		signal(SIGPIPE, SIG_IGN);
-}
 
 static int make_rings(struct chardev *cd)
 {
@@ -85,7 +75,6 @@ int chardev_open(const struct chardev_env *env, const char *name,
 		return 0;
 	}
 
-	ignore_sigpipe();
 	int ret = ev_timer_init(&cd->stall, env->loop, chardev_on_stall, NULL);
 	if (ret < 0) {
 		error_host(err, ret, "%s: cannot make a timer: %s", name,

@@ -10,7 +10,6 @@
  */
 #include "vmm/chardev_impl.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 #include "vmm/log.h"
@@ -139,13 +138,12 @@ static void stdio_paused(struct chardev *cd)
 	wait_for_guest(s);
 }
 
-/* A standard descriptor that was closed is no error: there is none. */
 static int open_std(struct chardev *cd, struct chardev_end *end, int fd,
 		    struct error *err)
 {
 	int ret = chardev_end_open(end, fd, END_USERS);
 
-	if (ret < 0 && ret != -EBADF)
+	if (ret < 0)
 		return error_host(err, ret, "%s: cannot use standard %s: %s",
 				  cd->name, fd == 0 ? "input" : "output",
 				  strerror(-ret));
@@ -163,8 +161,8 @@ static int stdio_open(struct chardev *cd, const struct chardev_config *cfg,
 		ret = open_std(cd, &cd->out, STDOUT_FILENO, err);
 	if (ret < 0)
 		return ret;
-	cd->reader = cd->out.fd >= 0;
-	cd->connected = cd->reader || cd->in.fd >= 0;
+	cd->reader = true;
+	cd->connected = true;
 	if (!isatty(STDIN_FILENO))
 		return 0;
 

@@ -95,6 +95,7 @@ void fake_chardev_open(struct fake_chardev *f, const struct chardev_config *cfg)
 	chardev_attach(f->cd, &f->fe);
 	if (chardev_start(f->cd, &err) < 0)
 		fail_msg("start: %s", err.text);
+	f->cd->stall_ms = FAKE_STALL_MS;
 }
 
 void fake_chardev_close(struct fake_chardev *f)
@@ -151,6 +152,16 @@ unsigned fake_chardev_idle(struct fake_chardev *f, int ms)
 	return total;
 }
 
+void fake_chardev_stall(struct fake_chardev *f, unsigned ms)
+{
+	f->cd->stall_ms = ms;
+	/* It looks at once, and then waits for what is left. */
+	ev_timer_set(&f->cd->stall, 0);
+	f->tx_calls = 0;
+	fake_chardev_wait(f, &f->tx_calls, 1);
+	assert_true(f->cd->stalled);
+}
+
 const char *fake_chardev_log(struct fake_chardev *f)
 {
 	ssize_t n = pread(f->log.fd, f->text, sizeof(f->text) - 1, 0);
@@ -161,20 +172,24 @@ const char *fake_chardev_log(struct fake_chardev *f)
 
 void assert_input(struct fake_chardev *f, const void *data, size_t len)
 {
+	uint64_t limit = chardev_now_ns() + WAIT_NS;
 	const uint8_t *want = data;
 	uint8_t buf[512];
 	size_t seen = 0;
 
-	fake_chardev_run(f);
 	for (;;) {
+		fake_chardev_run(f);
 		size_t n = chardev_read(f->cd, buf, sizeof(buf));
 
-		if (n == 0)
-			break;
 		assert_true(seen + n <= len);
 		assert_memory_equal(buf, want + seen, n);
 		seen += n;
-		fake_chardev_run(f);
+		if (n > 0)
+			continue;
+		if (seen == len || chardev_now_ns() > limit)
+			break;
+		/* What a tty passes on, it passes on a little later. */
+		assert_true(evloop_run_once(f->loop, 50) >= 0);
 	}
 	assert_int_equal(seen, len);
 }
@@ -192,7 +207,7 @@ void assert_received(struct fake_chardev *f, int fd, const void *data,
 
 		fake_chardev_run(f);
 		/* What a tty passes on, it passes on a little later. */
-		if (poll(&pfd, 1, seen < len ? 2000 : 0) <= 0 ||
+		if (poll(&pfd, 1, seen < len ? 10000 : 0) <= 0 ||
 		    (pfd.revents & POLLIN) == 0)
 			break;
 		ssize_t n = read(fd, buf, sizeof(buf));

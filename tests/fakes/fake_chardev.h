@@ -57,6 +57,15 @@ void fake_chardev_wait(struct fake_chardev *f, const unsigned *count,
 /** fake_chardev_idle() - Callbacks made within @ms without any reason */
 unsigned fake_chardev_idle(struct fake_chardev *f, int ms);
 
+/**
+ * fake_chardev_stall() - Let a writer that was held back wait for @ms
+ *
+ * Tests are not to stall before they want it: fake_chardev_open() sets a time
+ * that is never reached.
+ */
+void fake_chardev_stall(struct fake_chardev *f, unsigned ms);
+#define FAKE_STALL_MS 600000U
+
 const char *fake_chardev_log(struct fake_chardev *f);
 
 /** assert_input(), assert_received() - Exactly that can be read */

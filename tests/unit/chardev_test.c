@@ -104,7 +104,6 @@ static void test_much_output(void **state)
 	size_t sent = 0, got = 0;
 	bool fell_short = false;
 
-	f->cd->stall_ms = 60000;
 	while (got < BIG) {
 		unsigned before = f->tx_calls;
 		size_t want = min_size(BIG - sent, 30011);
@@ -183,12 +182,8 @@ static void test_stall(void **state)
 	int peer = open_pair(f);
 	uint8_t *data = pattern(CHARDEV_TX_RING);
 
-	f->cd->stall_ms = 40;
 	size_t before = fill(f);
-	f->tx_calls = 0;
-	uint64_t start = chardev_now_ns();
-	fake_chardev_wait(f, &f->tx_calls, 1);
-	assert_true(chardev_now_ns() - start <= 5 * NSEC_PER_SEC);
+	fake_chardev_stall(f, 40);
 	/* Now everything is accepted, and old makes room for new. */
 	for (int i = 0; i < 5; i++)
 		assert_int_equal(chardev_write(f->cd, data, CHARDEV_TX_RING),
@@ -216,8 +211,9 @@ static void test_stall(void **state)
 	assert_int_equal(seen, in_socket + CHARDEV_TX_RING);
 	assert_false(f->cd->stalled);
 	/* A second loss is not logged, and a writer is held back again. */
+	f->cd->stall_ms = FAKE_STALL_MS;
 	fill(f);
-	fake_chardev_wait(f, &f->tx_calls, f->tx_calls + 1);
+	fake_chardev_stall(f, 1);
 	chardev_write(f->cd, data, CHARDEV_TX_RING);
 	fake_chardev_run(f);
 	assert_int_equal(strlen(fake_chardev_log(f)), logged);
@@ -232,18 +228,23 @@ static void test_slow_reader(void **state)
 	int peer = open_pair(f);
 	uint8_t buf[4096];
 
-	f->cd->stall_ms = 200;
 	fill(f);
-	uint64_t end = chardev_now_ns() + 500 * NSEC_PER_MSEC;
-	while (chardev_now_ns() < end) {
-		/* More than a packet of the socket, so that it takes one. */
-		for (int i = 0; i < 16; i++)
-			recv(peer, buf, sizeof(buf), MSG_DONTWAIT);
-		evloop_run_once(f->loop, 10);
-		fill(f);
+	for (int round = 0; round < 5; round++) {
+		/* It took nothing for almost too long, then something. */
+		f->cd->progress_ns -= 599 * NSEC_PER_SEC;
+		chardev_on_stall(&f->cd->stall);
 		assert_false(f->cd->stalled);
+		unsigned calls = f->tx_calls;
+		while (f->tx_calls == calls) {
+			recv(peer, buf, sizeof(buf), MSG_DONTWAIT);
+			fake_chardev_run(f);
+		}
+		fill(f);
 	}
-	assert_string_equal(fake_chardev_log(f), "");
+	/* And then nothing any more. */
+	f->cd->progress_ns -= 601 * NSEC_PER_SEC;
+	chardev_on_stall(&f->cd->stall);
+	assert_true(f->cd->stalled);
 	close(peer);
 }
 
@@ -267,7 +268,6 @@ static void test_peer_gone_while_blocked(void **state)
 	struct fake_chardev *f = *state;
 	int peer = open_pair(f);
 
-	f->cd->stall_ms = 60000;
 	fill(f);
 	f->tx_calls = 0;
 	close(peer);
@@ -491,8 +491,8 @@ static void test_close_does_not_hang(void **state)
 	struct fake_chardev *f = *state;
 	int peer = open_pair(f);
 
-	f->cd->stall_ms = 50;
 	fill(f);
+	f->cd->stall_ms = 50;
 	uint64_t start = chardev_now_ns();
 	fake_chardev_close(f);
 	assert_true(chardev_now_ns() - start < 5 * NSEC_PER_SEC);
@@ -539,7 +539,6 @@ static void test_threads(void **state)
 	struct error err = { 0 };
 	pthread_t reader, writer;
 
-	f->cd->stall_ms = 60000;
 	chardev_attach(f->cd, NULL);
 	assert_int_equal(evloop_start(f->loop, &err), 0);
 	assert_int_equal(pthread_create(&reader, NULL, read_all, &r), 0);
@@ -566,6 +565,8 @@ static void test_threads(void **state)
 
 int main(void)
 {
+	/* As main.c does. */
+	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		T(test_null),         T(test_both_ways),

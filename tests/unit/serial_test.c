@@ -78,6 +78,8 @@ static void open_console(struct fixture *f, int fd)
 	if (chardev_open(&env, "console", &cfg, &f->cd, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(chardev_start(f->cd, &err), 0);
+	/* No test is to stall before it wants to. */
+	f->cd->stall_ms = 600000;
 }
 
 static int setup(void **state)
@@ -546,7 +548,6 @@ static void test_transmit_held_back(void **state)
 {
 	struct fixture *f = *state;
 
-	f->cd->stall_ms = 60000;
 	wr(f, FCR, 0x01);
 	wr(f, IER, 0x02);
 	size_t n = fill(f);
@@ -567,7 +568,6 @@ static void test_transmit_cleared(void **state)
 {
 	struct fixture *f = *state;
 
-	f->cd->stall_ms = 60000;
 	wr(f, FCR, 0x01);
 	size_t n = fill(f);
 	wr(f, FCR, 0x05);
@@ -585,8 +585,9 @@ static void test_transmit_stalled(void **state)
 {
 	struct fixture *f = *state;
 
-	f->cd->stall_ms = 30;
 	fill(f);
+	f->cd->stall_ms = 30;
+	ev_timer_set(&f->cd->stall, 0);
 	fake_vm_wait(f->vm, thre, f, "THRE after a stall");
 	for (int i = 0; i < 100000; i++) {
 		assert_int_equal(rd(f, LSR), 0x60);
@@ -627,7 +628,6 @@ static void test_round_trip(void **state)
 	struct fixture *f = *state;
 	uint8_t first[512], second[512];
 
-	f->cd->stall_ms = 60000;
 	wr(f, LCR, 0x80);
 	wr(f, DATA, 0x21);
 	wr(f, IER, 0x43);
