@@ -135,14 +135,6 @@ static void blk_config_read(struct virtio_device *vdev, uint32_t off, void *buf,
 	memcpy(buf, to_blk(vdev)->config + off, len);
 }
 
-static void blk_activate(struct virtio_device *vdev)
-{
-	struct virtio_blk *blk = to_blk(vdev);
-
-	for (unsigned i = 0; i < blk->nr_queues; i++)
-		blk->queues[i].starved = false;
-}
-
 /* What the driver gave us it does not want back any more. */
 static void blk_stop(struct virtio_device *vdev)
 {
@@ -156,7 +148,6 @@ static const struct virtio_type blk_vtype = {
 	.device_id = VIRTIO_ID_BLOCK,
 	.config_len = BLK_CFG_SIZE,
 	.config_read = blk_config_read,
-	.activate = blk_activate,
 	.stop = blk_stop,
 	.notify = blk_notify,
 };

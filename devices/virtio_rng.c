@@ -105,16 +105,9 @@ static void rng_notify(struct virtio_device *vdev, unsigned queue)
 	virtio_signal(vdev, queue);
 }
 
-/* Nothing outlives a call of notify(). */
-static void rng_nothing(struct virtio_device *vdev)
-{
-	(void)vdev;
-}
-
+/* Nothing outlives a call of notify(): there is nothing to stop. */
 static const struct virtio_type rng_vtype = {
 	.device_id = VIRTIO_ID_ENTROPY,
-	.activate = rng_nothing,
-	.stop = rng_nothing,
 	.notify = rng_notify,
 };
 

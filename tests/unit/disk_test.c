@@ -393,7 +393,7 @@ static void cancels_a_long_one(void **state)
 	pthread_t thread;
 
 	open_with(f, (struct disk_config){ .fd = -1, .threads = 1 });
-	fake_io_fail(FAKE_IO_FALLOCATE, 1, 1, EOPNOTSUPP);
+	fake_io_fail(FAKE_IO_FALLOCATE, 1, 2, EOPNOTSUPP);
 	fake_io_gate(false);
 	submit(f, &req);
 	fake_io_await(1);

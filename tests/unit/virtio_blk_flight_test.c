@@ -27,11 +27,8 @@ static void assert_each_used_once(struct fixture *f, unsigned count)
 	assert_false(fake_queue_used(&f->m.queues[0], &used));
 }
 
-static void takes_no_more_than_its_pool(void **state)
+static void fill_pool(struct fixture *f, uint64_t features)
 {
-	struct fixture *f = *state;
-	uint64_t features = ALL_FEATURES | VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
-
 	start(f, "", features);
 	fake_io_gate(false);
 	publish_many(f, MANY);
@@ -51,6 +48,16 @@ static void takes_no_more_than_its_pool(void **state)
 	assert_each_used_once(f, MANY + 1);
 	publish(f, 16 + 512, 0, 1, 0, true);
 	assert_true(fake_queue_wants_kick(&f->m.queues[0]));
+}
+
+static void takes_no_more_than_its_pool(void **state)
+{
+	fill_pool(*state, ALL_FEATURES);
+}
+
+static void so_with_event_index(void **state)
+{
+	fill_pool(*state, ALL_FEATURES | VIRTIO_BIT(VIRTIO_F_EVENT_IDX));
 }
 
 static void signals_a_run_once(void **state)
@@ -92,6 +99,11 @@ static void answers_a_flood_of_nonsense(void **state)
 		fake_mmio_kick(&f->m, 0);
 		assert_each_used_once(f, BLK_QUEUE_SIZE);
 	}
+	/* All that fits into one turn: doorbells are wanted again. */
+	fake_vm_io(f->vm);
+	fake_queue_wants_kick(&f->m.queues[0]);
+	publish(f, 16, 0, 1, 0, true);
+	assert_true(fake_queue_wants_kick(&f->m.queues[0]));
 }
 
 static void serves_all_queues(void **state)
@@ -396,6 +408,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(takes_no_more_than_its_pool),
+		TEST(so_with_event_index),
 		TEST(signals_a_run_once),
 		TEST(answers_a_flood_of_nonsense),
 		TEST(serves_all_queues),

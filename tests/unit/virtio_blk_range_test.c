@@ -43,6 +43,33 @@ static void zeroes_ranges(void **state)
 	assert_file(f, AT(204), 512, false);
 }
 
+static blkcnt_t blocks(struct fixture *f)
+{
+	struct stat st;
+
+	assert_int_equal(stat(f->path, &st), 0);
+	return st.st_blocks;
+}
+
+static void gives_storage_back_when_asked(void **state)
+{
+	struct fixture *f = *state;
+
+	fill_file(f);
+	start(f, "", ALL_FEATURES);
+	if (!(f->m.features & VIRTIO_BIT(BLK_F_DISCARD)))
+		skip();
+
+	blkcnt_t before = blocks(f);
+
+	assert_int_equal(ranges(f, T_ZEROES, 1, 0, SECTORS / 2, 0), S_OK);
+	assert_true(blocks(f) >= before);
+	assert_int_equal(ranges(f, T_ZEROES, 1, 0, SECTORS / 2, 1), S_OK);
+	assert_true(blocks(f) < before);
+	assert_file(f, 0, SIZE / 2, true);
+	assert_file(f, SIZE / 2, SIZE / 2, false);
+}
+
 static void discards_ranges(void **state)
 {
 	struct fixture *f = *state;
@@ -138,8 +165,11 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	static const struct CMUnitTest tests[] = {
-		TEST(zeroes_ranges),    TEST(discards_ranges),
-		TEST(checks_ranges),    TEST(needs_features_for_ranges),
+		TEST(zeroes_ranges),
+		TEST(gives_storage_back_when_asked),
+		TEST(discards_ranges),
+		TEST(checks_ranges),
+		TEST(needs_features_for_ranges),
 		TEST(limits_one_range),
 	};
 

@@ -128,6 +128,25 @@ static void says_that_the_host_cannot_discard(void **state)
 	assert_non_null(strstr(err.text, "discard=on"));
 }
 
+/* The machine has no slot left: the disk is free for another one. */
+static void lets_go_of_the_disk_when_it_fails(void **state)
+{
+	struct fixture *f = *state;
+	struct device *dev = NULL;
+	struct error err;
+
+	assert_int_equal(parse(f->path, &f->opts, &err), 0);
+
+	struct device_config dc = { .type = &virtio_blk_device,
+				    .opts = f->opts };
+
+	f->vm->nr_virtio_slots = arch_info.nr_virtio_mmio;
+	assert_true(virtio_blk_device.create(f->vm, &dc, &dev, &err) < 0);
+	assert_null(dev);
+	f->vm->nr_virtio_slots = 0;
+	f->dev = fake_vm_add(f->vm, &virtio_blk_device, f->opts);
+}
+
 /*
  * Reading and writing.
  */
@@ -219,11 +238,15 @@ static void stays_inside_the_disk(void **state)
 		uint64_t sector = cases[i].sector;
 		uint32_t bytes = cases[i].bytes;
 
+		fake_io_reset();
 		assert_int_equal(read_sectors(f, sector, bytes),
 				 cases[i].status);
 		put_pattern(f, AT(sector), bytes + 1);
 		assert_int_equal(write_sectors(f, sector, bytes),
 				 cases[i].status);
+		/* The host is not asked to find the bad ones. */
+		if (cases[i].status != S_OK)
+			assert_string_equal(fake_io_order(), "");
 	}
 	assert_file(f, 0, SIZE, false);
 }
@@ -258,6 +281,8 @@ static void refuses_writes_to_a_read_only_disk(void **state)
 	assert_int_equal(read_sectors(f, 0, 512), S_OK);
 	assert_in_pattern(f, 0, 512);
 	assert_file(f, 0, SIZE, false);
+	/* The disk refuses as well, but would have said so. */
+	assert_string_equal(fake_vm_log(f->vm), "");
 }
 
 static void does_not_know_other_types(void **state)
@@ -406,6 +431,7 @@ int main(void)
 		TEST(describes_a_read_only_disk),
 		TEST(leaves_discard_out),
 		TEST(says_that_the_host_cannot_discard),
+		TEST(lets_go_of_the_disk_when_it_fails),
 		TEST(takes_every_split),
 		TEST(takes_the_longest_chain),
 		TEST(stays_inside_the_disk),
