@@ -216,7 +216,7 @@ static int find_layer(const struct image *image, struct layer *layer,
 static int unwrap_all(struct image *image, struct error *err)
 {
 	for (unsigned depth = 0;; depth++) {
-		struct layer layer;
+		struct layer layer = { 0 };
 		int ret = find_layer(image, &layer, err);
 
 		if (ret <= 0)

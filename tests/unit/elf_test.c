@@ -297,8 +297,8 @@ static void segment_limit(void **state)
 		f.segments[i] = (Elf64_Phdr){
 			.p_type = PT_LOAD,
 			.p_memsz = 16,
-			.p_paddr = 0x80000000 + i * 16,
-			.p_vaddr = 0xffffffff80000000 + i * 16,
+			.p_paddr = 0x80000000 + UINT64_C(16) * i,
+			.p_vaddr = 0xffffffff80000000 + UINT64_C(16) * i,
 		};
 	f.header.e_phnum = ELF_MAX_SEGMENTS;
 	assert_good(&f, &elf);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a guest may rely on when it is entered. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A trap that goes straight to the guest: an ebreak it handles itself. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

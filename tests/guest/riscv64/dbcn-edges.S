@@ -3,7 +3,7 @@
  * The debug console with ranges that are not, or not all, RAM. The machine
  * has to have 64 MiB of RAM.
  */
-#include "guest.h"
+#include "guest.inc"
 
 #define RAM_END (RAM + 0x4000000)
 

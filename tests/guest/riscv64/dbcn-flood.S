@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes 1 MiB to the debug console as fast as it is taken. */
-#include "guest.h"
+#include "guest.inc"
 
 #define SIZE 0x100000
 #define TEXT (RAM + 0x1000000)

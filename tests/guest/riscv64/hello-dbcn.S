@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A line on the SBI debug console (SBI 2.0, chapter 12). */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

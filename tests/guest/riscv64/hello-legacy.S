@@ -3,7 +3,7 @@
  * A line by the legacy console calls (SBI 2.0, chapter 5). A host's KVM may
  * have been built without them.
  */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

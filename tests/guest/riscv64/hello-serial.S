@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The smallest guest: a line on the serial port, by polling. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -3,7 +3,7 @@
  * An illegal instruction without a trap handler: the hart goes on at address
  * 0, where nothing is. KVM cannot go on, so the machine ends as crashed.
  */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

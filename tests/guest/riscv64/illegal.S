@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* An illegal instruction that the guest handles itself. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

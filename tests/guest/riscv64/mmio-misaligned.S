@@ -3,7 +3,7 @@
  * A misaligned load from a device: KVM does not emulate it, so the machine
  * ends as crashed.
  */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

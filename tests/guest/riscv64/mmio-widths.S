@@ -3,7 +3,7 @@
  * Loads and stores of every width, full and compressed, to devices and to
  * where there is none. Slot 0 of virtio-mmio has to have a device.
  */
-#include "guest.h"
+#include "guest.inc"
 
 #define NOWHERE 0x10200000
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Cold reboots for ever: each of them finds RAM that is zero. */
-#include "guest.h"
+#include "guest.inc"
 
 #define MARK (RAM + 0x1000000)
 

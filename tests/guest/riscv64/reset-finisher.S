@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A reboot by the test finisher. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -3,7 +3,7 @@
  * Warm reboots until it was there three times: RAM is kept, but the image is
  * loaded again and its bss is zero.
  */
-#include "guest.h"
+#include "guest.inc"
 
 #define COUNT (RAM + 0x1000000)
 

@@ -21,7 +21,7 @@ GUEST_FLAGS := -march=rv64gc -mabi=lp64d -mcmodel=medany -nostdlib -static \
 .PHONY: guests
 guests: $(GUESTS) ## build the bare-metal guests (ARCH=riscv64)
 
-$(GUEST_OUT)/%.elf: $(GUEST)/%.S $(GUEST)/start.S $(GUEST)/guest.h \
+$(GUEST_OUT)/%.elf: $(GUEST)/%.S $(GUEST)/start.S $(GUEST)/guest.inc \
                     $(GUEST)/guest.ld $(GUEST)/rules.mk
 	$(call say,GUEST,$@)
 	$(Q)mkdir -p $(@D)

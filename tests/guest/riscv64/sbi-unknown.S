@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SBI extensions that do not exist, in KVM and in the monitor. */
-#include "guest.h"
+#include "guest.inc"
 
 /* Neither called nor probed successfully. */
 .macro absent ext, code

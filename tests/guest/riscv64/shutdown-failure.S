@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SBI system reset: shutdown because of a system failure. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* SBI system reset: shutdown without a reason. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

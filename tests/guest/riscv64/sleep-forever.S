@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sleeps for ever: nothing wakes it, it costs no CPU time. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

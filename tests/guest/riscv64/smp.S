@@ -3,7 +3,7 @@
  * Starts all other harts (SBI HSM), which count themselves and stop; starts
  * them again, and wakes each by an IPI.
  */
-#include "guest.h"
+#include "guest.inc"
 
 /* Far longer than all of it takes; 10 s at 10 MHz. */
 #define PATIENCE  100000000
@@ -122,7 +122,7 @@ sleep:
 	call	check_args
 	/* Interrupts stay off: wfi wakes, and sip says why. */
 	li	t0, 2
-	csrw	sie, t0
+	csrw	CSR_SIE, t0
 	la	t0, sleeping
 	li	t1, 1
 	amoadd.w.aqrl zero, t1, (t0)

@@ -5,7 +5,7 @@
  * The header makes the flat binary an Image as RISC-V Linux has it. The same
  * link, left as an ELF file, is entered at the same place.
  */
-#include "guest.h"
+#include "guest.inc"
 
 	.section .head, "ax"
 	.global head
@@ -26,7 +26,7 @@ head:
 
 	.text
 start:
-	csrw	sie, zero
+	csrw	CSR_SIE, zero
 	la	sp, stack_top
 	la	t0, trap
 	csrw	stvec, t0

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Ends with the status after "status=" on the kernel's command line. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Spins for ever. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Writes 32 KiB to the serial port: 2048 numbered lines of 16 characters. */
-#include "guest.h"
+#include "guest.inc"
 
 #define LINES 2048
 

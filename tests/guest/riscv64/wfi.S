@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sleeps until a timer interrupt. */
-#include "guest.h"
+#include "guest.inc"
 
 /* 100 ms at 10 MHz. */
 #define DELAY 1000000
@@ -17,7 +17,7 @@ main:
 	sbi	SBI_TIME, 0
 	expect	a0, 0, 1
 	li	t0, 0x20
-	csrw	sie, t0
+	csrw	CSR_SIE, t0
 	csrsi	sstatus, 2
 	/* It may wake early, but not for long. */
 	li	s2, 1000

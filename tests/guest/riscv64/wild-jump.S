@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Goes on where there is no memory: the machine ends as crashed. */
-#include "guest.h"
+#include "guest.inc"
 
 	.text
 	.global	main

@@ -138,7 +138,7 @@ static void set_image(struct fixture *f, uint64_t text_offset,
 	memset(bytes, 0, 64);
 	le64_store(bytes + 8, text_offset);
 	le64_store(bytes + 16, image_size);
-	memcpy(bytes + 56, "RSC\x05", 4);
+	le32_store(bytes + 56, 0x05435352);
 	if (f->vm.kernel_fd >= 0)
 		close(f->vm.kernel_fd);
 	f->vm.kernel_fd = file_make(bytes, sizeof(bytes));
@@ -373,7 +373,7 @@ static void initrd_is_placed(void **state)
 	set_image(f, MIB(2), 0x10000);
 	set_initrd(f, 10000);
 	assert_boots(f);
-	assert_int_equal(told.initrd_start, RAM + MIB(62) - 3 * 4096);
+	assert_int_equal(told.initrd_start, RAM + MIB(62) - 0x3000);
 	assert_int_equal(told.initrd_end - told.initrd_start, 10000);
 	assert_int_equal(byte_at(f, told.initrd_start), 'I');
 	assert_int_equal(byte_at(f, told.initrd_end - 1), 'I');

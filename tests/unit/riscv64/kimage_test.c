@@ -39,8 +39,8 @@ static struct file plain(void)
 
 static void set_section(struct file *f, unsigned i, uint32_t off, uint32_t size)
 {
-	le32_store(f->bytes + SECTIONS + 40 * i + 16, size);
-	le32_store(f->bytes + SECTIONS + 40 * i + 20, off);
+	le32_store(f->bytes + SECTIONS + (size_t)40 * i + 16, size);
+	le32_store(f->bytes + SECTIONS + (size_t)40 * i + 20, off);
 }
 
 /* With an EFI stub of two sections, the second one up to the file's end. */
