@@ -28,7 +28,7 @@ static int setup(void **state)
 
 	assert_non_null(x);
 	fake_chardev_init(&x->f);
-	strcpy(x->dir, "/tmp/privet-socket-XXXXXX");
+	snprintf(x->dir, sizeof(x->dir), "/tmp/privet-socket-XXXXXX");
 	assert_non_null(mkdtemp(x->dir));
 	snprintf(x->path, sizeof(x->path), "%s/sock", x->dir);
 	*state = x;
@@ -62,14 +62,38 @@ static void open_server(struct fixture *x)
 	fake_chardev_open(&x->f, &cfg);
 }
 
-static int dial(struct fixture *x)
+static struct sockaddr_un address(const struct fixture *x)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+
+	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", x->path);
+	return addr;
+}
+
+static int dial_only(const struct fixture *x)
+{
+	struct sockaddr_un addr = address(x);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	strcpy(addr.sun_path, x->path);
 	assert_int_equal(
 		connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	return fd;
+}
+
+static int bind_only(const struct fixture *x)
+{
+	struct sockaddr_un addr = address(x);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)),
+			 0);
+	return fd;
+}
+
+static int dial(struct fixture *x)
+{
+	int fd = dial_only(x);
+
 	fake_chardev_run(&x->f);
 	return fd;
 }
@@ -189,13 +213,8 @@ static void test_send_and_leave(void **state)
 
 	open_server(x);
 	for (int i = 0; i < 20; i++) {
-		int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-		struct sockaddr_un addr = { .sun_family = AF_UNIX };
+		int fd = dial_only(x);
 
-		strcpy(addr.sun_path, x->path);
-		assert_int_equal(connect(fd, (const struct sockaddr *)&addr,
-					 sizeof(addr)),
-				 0);
 		assert_int_equal(write(fd, "reboot\n", 7), 7);
 		close(fd);
 		assert_input(f, "reboot\n", 7);
@@ -255,12 +274,8 @@ static void test_half_close(void **state)
 static void test_stale_file(void **state)
 {
 	struct fixture *x = *state;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = bind_only(x);
 
-	strcpy(addr.sun_path, x->path);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)),
-			 0);
 	close(fd);
 	open_server(x);
 	fd = dial(x);
@@ -306,7 +321,7 @@ static void test_refused_paths(void **state)
 	assert_int_equal(fake_chardev_try(&other, &cfg, &err), -EINVAL);
 	path[0] = '\0';
 	assert_int_equal(fake_chardev_try(&other, &cfg, &err), -EINVAL);
-	strcpy(path, "/nonexistent/dir/sock");
+	snprintf(path, sizeof(path), "/nonexistent/dir/sock");
 	assert_int_equal(fake_chardev_try(&other, &cfg, &err), -ENOENT);
 	fake_chardev_fini(&other);
 }
@@ -329,12 +344,8 @@ static void test_listening_fd(void **state)
 {
 	struct fixture *x = *state;
 	struct fake_chardev *f = &x->f;
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	int fd = bind_only(x);
 
-	strcpy(addr.sun_path, x->path);
-	assert_int_equal(bind(fd, (const struct sockaddr *)&addr, sizeof(addr)),
-			 0);
 	assert_int_equal(listen(fd, 1), 0);
 	fake_chardev_open(f, &(struct chardev_config){ .kind = CHARDEV_SOCKET,
 						       .fd = fd });
@@ -356,11 +367,7 @@ static void test_no_descriptors(void **state)
 	struct rlimit old, now;
 
 	open_server(x);
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	strcpy(addr.sun_path, x->path);
-	assert_int_equal(
-		connect(fd, (const struct sockaddr *)&addr, sizeof(addr)), 0);
+	int fd = dial_only(x);
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
 	now = old;

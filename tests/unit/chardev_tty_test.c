@@ -28,9 +28,9 @@ static int setup(void **state)
 
 	assert_non_null(x);
 	fake_chardev_init(&x->f);
-	strcpy(x->path, "/tmp/privet-tty-XXXXXX");
-	assert_non_null(mkdtemp(x->path));
-	strcat(x->path, "/tty");
+	char dir[] = "/tmp/privet-tty-XXXXXX";
+	assert_non_null(mkdtemp(dir));
+	snprintf(x->path, sizeof(x->path), "%s/tty", dir);
 	x->old_in = fcntl(0, F_DUPFD_CLOEXEC, 10);
 	x->old_out = fcntl(1, F_DUPFD_CLOEXEC, 10);
 	*state = x;

@@ -302,7 +302,7 @@ static void test_reset(void **state)
 	assert_near(guest_now(vm), 1000 * NSEC_PER_SEC);
 }
 
-static bool past(void *arg)
+static bool is_past(void *arg)
 {
 	return host_now() > *(uint64_t *)arg;
 }
@@ -315,7 +315,7 @@ static void test_quiesce(void **state)
 	set_alarm(vm, guest_now(vm) + 300 * NSEC_PER_MSEC);
 	call(vm, rtc_device.quiesce);
 	uint64_t until = host_now() + 300 * NSEC_PER_MSEC;
-	fake_vm_wait(vm, past, &until, "the time of the alarm");
+	fake_vm_wait(vm, is_past, &until, "the time of the alarm");
 	assert_int_equal(rd(vm, ALARM_STATUS), 1);
 	assert_false(irq(vm));
 	/* It is made up for. */

@@ -524,7 +524,7 @@ static size_t fill(struct fixture *f)
 		wr(f, DATA, (uint8_t)n++);
 		if (n % 4096 == 0)
 			fake_vm_io(f->vm);
-		assert_true(n < 16 * 1024 * 1024);
+		assert_true(n < MIB(16));
 	}
 	return n;
 }
