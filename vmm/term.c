@@ -11,12 +11,12 @@
  *	LEAVE	it was restored: just go
  *	(end)	we are dead: restore it if that was asked for, and go
  *
- * The guard blocks every signal, so that SIGTTOU does not stop it (a
- * process in the background may not change a terminal otherwise), and has a
- *session of its own, so that a signal to our process group does not reach it.
- *It closes every descriptor but the pipe and the terminal, in order not to keep
- *KVM, sockets or locks alive. It restores only a terminal that is still as we
- *made it: by then a shell may have set its own mode.
+ * The guard blocks every signal, so that SIGTTOU does not stop it: a process
+ * in the background may not change a terminal otherwise. It is in a process
+ * group of its own, so that a SIGKILL for our group does not reach it. It
+ * closes every descriptor but the pipe and the terminal, in order not to keep
+ * KVM, sockets or locks alive. It restores only a terminal that is still as we
+ * made it: by then a shell may have set its own mode.
  *
  * It is a fork that executes nothing else, made while the machine is built: it
  * shares what little memory is in use by then. Guest memory has no page yet,
@@ -116,7 +116,7 @@ static _Noreturn void run_guard(const struct term *term, int from)
 	    dup2(tty_fd, 1) < 0)
 		_exit(1);
 	close_from(2);
-	setsid();
+	setpgid(0, 0);
 	prctl(PR_SET_NAME, "privet-term");
 	if (chdir("/") < 0) {
 		/* Only the mount that it keeps busy is a nuisance. */
@@ -147,6 +147,8 @@ static int start_guard(struct term *term)
 		close(fds[1]);
 		return -error;
 	}
+	/* Both do it: whoever is later, nobody is too late. */
+	setpgid(pid, pid);
 	term->guard = pid;
 	term->pipe = fds[1];
 	return 0;
