@@ -112,7 +112,7 @@ static void net_tap_ready(struct ev_source *src, uint32_t events)
 	struct virtio_net *net = container_of(src, struct virtio_net, source);
 	int ret = 0;
 
-	/* The device may have been reset since the events happened. */
+	/* Not after a reset, nor while quiesced: then polling ends below. */
 	bool run = virtio_running(&net->vdev);
 
 	if (events & (EPOLLERR | EPOLLHUP))
@@ -340,19 +340,6 @@ static void net_destroy(struct device *dev)
 	free(net);
 }
 
-static void net_quiesce(struct device *dev)
-{
-	net_poll(dev_to_net(dev), 0);
-	virtio_dev_quiesce(dev);
-}
-
-/* The doorbells that follow start polling again. */
-static void net_resume(struct device *dev)
-{
-	dev_to_net(dev)->tx_blocked = false;
-	virtio_dev_resume(dev);
-}
-
 /* A packet that waits for buffers may be lost, as on any wire. */
 static int net_save(struct device *dev, struct snap_writer *w)
 {
@@ -384,10 +371,11 @@ static int net_restore(struct device *dev, struct snap_reader *r,
 static int net_check_mode(const struct net_opts *opts, struct error *err)
 {
 	if (opts->mode == NET_MODE_USER)
-		return error_usage(err, NET_OPTION
-				   ": there is no mode=user: run passt or "
-				   "slirp4netns for a tap, and give that with "
-				   "mode=tap,tapif=NAME");
+		return error_usage(
+			err, NET_OPTION
+			": there is no mode=user: make a tap with `ip "
+			"tuntap add dev NAME mode tap user $USER` "
+			"and give mode=tap,tapif=NAME");
 	if (opts->mode == NET_MODE_NONE)
 		return error_usage(err, NET_OPTION
 				   ": mode=none goes with nothing else");
@@ -482,8 +470,8 @@ const struct device_type virtio_net_device = {
 	.power_on = virtio_dev_power_on,
 	.power_off = virtio_dev_power_off,
 	.reset = virtio_dev_reset,
-	.quiesce = net_quiesce,
-	.resume = net_resume,
+	.quiesce = virtio_dev_quiesce,
+	.resume = virtio_dev_resume,
 	.save = net_save,
 	.restore = net_restore,
 	.fdt = virtio_dev_fdt,

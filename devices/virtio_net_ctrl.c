@@ -61,8 +61,10 @@ static bool ctrl_mac_table(struct virtio_net *net,
 
 	(void)net;
 	/* One of unicast, then one of multicast addresses. */
-	return skip_mac_table(chain, &off) && skip_mac_table(chain, &off) &&
-	       off == chain->out_len;
+	for (unsigned i = 0; i < 2; i++)
+		if (!skip_mac_table(chain, &off))
+			return false;
+	return off == chain->out_len;
 }
 
 static bool ctrl_mac_addr(struct virtio_net *net,

@@ -320,6 +320,8 @@ static void ignores_nonsense(void **state)
 	assert_false(fake_mmio_status(&t->m) & VIRTIO_STATUS_NEEDS_RESET);
 	ctrl_send(t, 1, PORT_READY, 1);
 	ctrl_got(t, 1, NAME, 1, "port1", 5);
+	ctrl_send(t, 1, OPEN, 2);
+	assert_false(t->con->ports[1].open);
 }
 
 static void reset_forgets_ports(void **state)
@@ -335,6 +337,9 @@ static void reset_forgets_ports(void **state)
 	console_post(t, RX(1), 16);
 	console_kick(t, RX(1));
 	peer_send(t, 1, "x", 1);
+	close(t->peers[1]);
+	t->peers[1] = 0;
+	fake_vm_io(t->vm);
 	assert_true(console_none_used(t, CTRL_RX));
 	assert_true(console_none_used(t, RX(1)));
 }

@@ -99,6 +99,26 @@ static void reads_into_several_pieces(void **state)
 	assert_memory_equal(got, "sixsix", 6);
 }
 
+static void input_marks_memory_dirty(void **state)
+{
+	struct console_test *t = *state;
+	static uint64_t bitmap[MIB(16) / GMEM_DIRTY_PAGE / 64];
+
+	console_make(t, "v");
+	console_start(t, 0);
+	uint64_t gpa = fake_alloc(&t->m.drv, 8192, 4096);
+	uint64_t page = (gpa - t->vm->gmem.regions[0].gpa) / GMEM_DIRTY_PAGE;
+	struct fake_buf buf = { gpa, 8192, true };
+
+	fake_queue_add(&t->m.queues[RX(0)], &buf, 1, false);
+	gmem_take_dirty(&t->vm->gmem, 0, bitmap);
+	peer_send(t, 0, "x", 1);
+	gmem_take_dirty(&t->vm->gmem, 0, bitmap);
+	assert_true(bitmap[page / 64] >> page % 64 & 1);
+	page++;
+	assert_false(bitmap[page / 64] >> page % 64 & 1);
+}
+
 static void useless_buffer_breaks_the_device(void **state)
 {
 	struct console_test *t = *state;
@@ -445,6 +465,7 @@ int main(void)
 		TEST(prints_nothing),
 		TEST(reads),
 		TEST(reads_into_several_pieces),
+		TEST(input_marks_memory_dirty),
 		TEST(useless_buffer_breaks_the_device),
 		TEST(unread_input_rests),
 		TEST(slow_reader),

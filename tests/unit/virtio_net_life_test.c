@@ -509,7 +509,7 @@ static void save(struct net_test *t, struct snap_writer *w)
 
 static int restore(struct net_test *t, const struct snap_writer *w, size_t len)
 {
-	struct snap_section section;
+	struct snap_section section = { 0 };
 	struct snap_reader r;
 	int ret = snap_reader_init(&r, w->data, len, "test", NULL);
 
