@@ -6,68 +6,28 @@
  * The KVM device belongs to one KVM VM: it is made anew for every power-on,
  * after all vCPUs, and initialised before any of them runs. Kernels up to 6.19
  * dereference a null pointer otherwise (Linux, arch/riscv/kvm/aia_device.c).
- *
- * Saved state is what the device's register attributes give. It is untrusted:
- * the shape has to be that of this machine, and KVM masks the values. What
- * the inputs of the APLIC are driven to is not part of it: devices drive
- * their lines again when they are restored.
  */
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "arch/riscv64/aia.h"
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/tree.h"
 #include "vmm/fdt.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_sys.h"
-#include "vmm/snapshot.h"
 #include "vmm/vm.h"
 
 /* More identities than any machine of ours uses; hosts may have fewer. */
 #define AIA_MAX_IDS 255U
 
-/* APLIC registers (RISC-V AIA 1.0, 4.5) */
-#define APLIC_DOMAINCFG      0x0000U
-#define APLIC_SOURCECFG(i)   (0x0004U + 4 * ((i)-1))
-#define APLIC_SETIP(word)    (0x1c00U + 4 * (word))
-#define APLIC_INPUT(word)    (0x1d00U + 4 * (word))
-#define APLIC_CLRIPNUM       0x1ddcU
-#define APLIC_SETIE(word)    (0x1e00U + 4 * (word))
-#define APLIC_TARGET(i)      (0x3004U + 4 * ((i)-1))
-
-#define APLIC_SM_EDGE_RISING 4U
-
-/* IMSIC registers by iselect (RISC-V AIA 1.0, 3.8); a hart of 64 bits has
- * the even ones of eip and eie only. */
-#define IMSIC_EIDELIVERY  0x70U
-#define IMSIC_EITHRESHOLD 0x72U
-#define IMSIC_EIP(group)  (0x80U + 2 * (group))
-#define IMSIC_EIE(group)  (0xc0U + 2 * (group))
-
-/* Device tree: interrupt specifiers of the APLIC, cause of a hart's own
- * controller. */
+/* Device tree: interrupt specifiers of the APLIC. */
 #define FDT_EDGE_RISING 1U
 #define FDT_LEVEL_HIGH  4U
-#define FDT_S_EXTERNAL  9U
-
-/**
- * struct aia - The controller
- * @fd: KVM's device; -1 while powered off; set_level() reads it from any
- *	thread
- * @nr_ids: identities of each IMSIC
- * @nr_sources: inputs of the APLIC
- */
-struct aia {
-	struct irqchip chip;
-	atomic_int fd;
-	uint32_t nr_ids;
-	uint32_t nr_sources;
-};
 
 static struct aia *to_aia(struct irqchip *chip)
 {
@@ -323,12 +283,7 @@ static void aia_set_level(struct irqchip *chip, unsigned irq, bool level)
 static void fdt_imsic(const struct aia *aia, struct fdt_builder *fdt)
 {
 	unsigned cpus = aia->chip.vm->cfg->cpus;
-	uint32_t cells[2 * LAYOUT_MAX_HARTS];
 
-	for (unsigned i = 0; i < cpus; i++) {
-		cells[2 * i] = PHANDLE_CPU_INTC(i);
-		cells[2 * i + 1] = FDT_S_EXTERNAL;
-	}
 	fdt_begin(fdt, "imsics@%x", (unsigned)LAYOUT_IMSIC_BASE);
 	fdt_prop_string(fdt, "compatible", "riscv,imsics");
 	fdt_prop_reg(fdt, LAYOUT_IMSIC_BASE, cpus * LAYOUT_IMSIC_SIZE);
@@ -336,7 +291,7 @@ static void fdt_imsic(const struct aia *aia, struct fdt_builder *fdt)
 	fdt_prop_u32(fdt, "#interrupt-cells", 0);
 	fdt_prop_empty(fdt, "msi-controller");
 	fdt_prop_u32(fdt, "#msi-cells", 0);
-	fdt_prop_cells(fdt, "interrupts-extended", cells, 2 * cpus);
+	tree_interrupts_extended(cpus, fdt);
 	fdt_prop_u32(fdt, "riscv,num-ids", aia->nr_ids);
 	fdt_prop_u32(fdt, "phandle", PHANDLE_IMSIC);
 	fdt_end(fdt);
@@ -375,119 +330,6 @@ static unsigned aia_fdt_cells(struct irqchip *chip, unsigned irq, bool edge,
 	cells[0] = irq;
 	cells[1] = edge ? FDT_EDGE_RISING : FDT_LEVEL_HIGH;
 	return 2;
-}
-
-/**
- * struct aia_stream - Registers on their way between KVM and a stream
- * @w, @r: one of them is set
- * @error: the first failure sticks
- */
-struct aia_stream {
-	int fd;
-	struct snap_writer *w;
-	struct snap_reader *r;
-	int error;
-};
-
-static void move_aplic(struct aia_stream *s, uint32_t off)
-{
-	uint32_t value = 0;
-
-	if (s->error < 0)
-		return;
-	if (s->w != NULL) {
-		s->error = kvm_device_get(s->fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
-					  off, &value);
-		snap_put_u32(s->w, value);
-		return;
-	}
-	value = snap_get_u32(s->r);
-	s->error = snap_reader_error(s->r);
-	if (s->error == 0)
-		s->error = kvm_device_set(s->fd, KVM_DEV_RISCV_AIA_GRP_APLIC,
-					  off, &value);
-}
-
-static void move_imsic(struct aia_stream *s, unsigned hart, uint32_t isel)
-{
-	uint64_t attr = KVM_DEV_RISCV_AIA_IMSIC_MKATTR((uint64_t)hart, isel);
-	uint64_t value = 0;
-
-	if (s->error < 0)
-		return;
-	if (s->w != NULL) {
-		s->error = kvm_device_get(s->fd, KVM_DEV_RISCV_AIA_GRP_IMSIC,
-					  attr, &value);
-		snap_put_u64(s->w, value);
-		return;
-	}
-	value = snap_get_u64(s->r);
-	s->error = snap_reader_error(s->r);
-	if (s->error == 0)
-		s->error = kvm_device_set(s->fd, KVM_DEV_RISCV_AIA_GRP_IMSIC,
-					  attr, &value);
-}
-
-/*
- * Delivery comes last on each level, so that nothing moves on the way back
- * before everything is in place.
- */
-static void move_registers(const struct aia *aia, struct aia_stream *s)
-{
-	for (unsigned hart = 0; hart < aia->chip.vm->cfg->cpus; hart++) {
-		for (uint32_t i = 0; i < (aia->nr_ids + 1) / 64; i++) {
-			move_imsic(s, hart, IMSIC_EIE(i));
-			move_imsic(s, hart, IMSIC_EIP(i));
-		}
-		move_imsic(s, hart, IMSIC_EITHRESHOLD);
-		move_imsic(s, hart, IMSIC_EIDELIVERY);
-	}
-	/* A pending bit can be set only in a source that is not inactive. */
-	for (uint32_t i = 1; i <= aia->nr_sources; i++) {
-		move_aplic(s, APLIC_SOURCECFG(i));
-		move_aplic(s, APLIC_TARGET(i));
-	}
-	for (uint32_t i = 0; i <= aia->nr_sources / 32; i++) {
-		move_aplic(s, APLIC_SETIE(i));
-		move_aplic(s, APLIC_SETIP(i));
-	}
-	move_aplic(s, APLIC_DOMAINCFG);
-}
-
-static int aia_save(struct irqchip *chip, struct snap_writer *w)
-{
-	struct aia *aia = to_aia(chip);
-	struct aia_stream s = { .fd = atomic_load(&aia->fd), .w = w };
-
-	if (s.fd < 0)
-		return -ENODEV;
-	snap_put_u32(w, chip->vm->cfg->cpus);
-	snap_put_u32(w, aia->nr_ids);
-	snap_put_u32(w, aia->nr_sources);
-	move_registers(aia, &s);
-	return s.error;
-}
-
-static int aia_restore(struct irqchip *chip, struct snap_reader *r,
-		       uint32_t version)
-{
-	struct aia *aia = to_aia(chip);
-	struct aia_stream s = { .fd = atomic_load(&aia->fd), .r = r };
-
-	if (s.fd < 0)
-		return -ENODEV;
-	if (version != aia_ops.state_version)
-		return -ENOTSUP;
-
-	uint32_t cpus = snap_get_u32(r);
-	uint32_t nr_ids = snap_get_u32(r);
-	uint32_t nr_sources = snap_get_u32(r);
-	if (cpus != chip->vm->cfg->cpus || nr_ids != aia->nr_ids ||
-	    nr_sources != aia->nr_sources)
-		snap_reader_fail(r);
-	s.error = snap_reader_error(r);
-	move_registers(aia, &s);
-	return s.error;
 }
 
 const struct irqchip_ops aia_ops = {

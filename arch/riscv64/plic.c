@@ -24,7 +24,7 @@
 #include "vmm/vm.h"
 
 /* Registers (RISC-V PLIC 1.0.0, chapter 3 and following) */
-#define PRIORITY_END      (4 * PLIC_NR_IDS)
+#define PRIORITY_END      (UINT64_C(4) * PLIC_NR_IDS)
 #define PENDING_BASE      UINT64_C(0x1000)
 #define ENABLE_BASE       UINT64_C(0x2000)
 #define ENABLE_STRIDE     UINT64_C(0x80)
@@ -35,7 +35,8 @@
 
 #define FDT_S_EXTERNAL    9U
 
-_Static_assert(PLIC_NR_WORDS * 4 <= ENABLE_STRIDE, "enable bits of a context");
+_Static_assert(UINT64_C(4) * PLIC_NR_WORDS <= ENABLE_STRIDE,
+	       "enable bits of a context");
 _Static_assert(CONTEXT_BASE + LAYOUT_MAX_HARTS * CONTEXT_STRIDE <=
 		       LAYOUT_PLIC_SIZE,
 	       "contexts fit into the window");

@@ -11,8 +11,6 @@
 #include "vmm/snapshot.h"
 #include "vmm/vm.h"
 
-#define FDT_S_EXTERNAL 9U
-
 static struct plic *to_plic(struct irqchip *chip)
 {
 	return container_of(chip, struct plic, chip);
@@ -102,12 +100,6 @@ static void plic_fdt(struct irqchip *chip, struct fdt_builder *fdt)
 	static const char *const compatible[] = { "sifive,plic-1.0.0",
 						  "riscv,plic0" };
 	unsigned harts = to_plic(chip)->nr_contexts;
-	uint32_t cells[2 * LAYOUT_MAX_HARTS];
-
-	for (unsigned i = 0; i < harts; i++) {
-		cells[2 * i] = PHANDLE_CPU_INTC(i);
-		cells[2 * i + 1] = FDT_S_EXTERNAL;
-	}
 
 	fdt_begin(fdt, "plic@%x", (unsigned)LAYOUT_PLIC_BASE);
 	fdt_prop_strings(fdt, "compatible", compatible, ARRAY_SIZE(compatible));
@@ -116,7 +108,7 @@ static void plic_fdt(struct irqchip *chip, struct fdt_builder *fdt)
 	fdt_prop_u32(fdt, "#interrupt-cells", 1);
 	fdt_prop_u32(fdt, "#address-cells", 0);
 	fdt_prop_u32(fdt, "riscv,ndev", LAYOUT_NR_SOURCES);
-	fdt_prop_cells(fdt, "interrupts-extended", cells, 2 * harts);
+	tree_interrupts_extended(harts, fdt);
 	fdt_prop_u32(fdt, "phandle", PHANDLE_PLIC);
 	fdt_end(fdt);
 }

@@ -22,6 +22,9 @@
 
 #define RNG_SEED_SIZE 32
 
+/* Cause of a hart's own interrupt controller. */
+#define S_EXTERNAL 9U
+
 static void tree_isa(const struct isa *isa, struct fdt_builder *fdt)
 {
 	char string[ISA_STRING_SIZE];
@@ -153,11 +156,11 @@ static int tree_seed(const char *name, size_t len, struct fdt_builder *fdt)
 static int tree_chosen(const struct vm *vm, const struct boot_layout *layout,
 		       struct fdt_builder *fdt)
 {
-	char path[32];
-
 	fdt_begin(fdt, "chosen");
 	int ret = tree_bootargs(vm->cfg, fdt);
 	if (has_serial(vm->cfg)) {
+		char path[32];
+
 		snprintf(path, sizeof(path), "/soc/serial@%x",
 			 (unsigned)LAYOUT_SERIAL_BASE);
 		fdt_prop_string(fdt, "stdout-path", path);
@@ -172,6 +175,17 @@ static int tree_chosen(const struct vm *vm, const struct boot_layout *layout,
 		ret = tree_seed("kaslr-seed", sizeof(uint64_t), fdt);
 	fdt_end(fdt);
 	return ret;
+}
+
+void tree_interrupts_extended(unsigned harts, struct fdt_builder *fdt)
+{
+	uint32_t cells[LAYOUT_MAX_HARTS][2];
+
+	for (unsigned i = 0; i < harts; i++) {
+		cells[i][0] = PHANDLE_CPU_INTC(i);
+		cells[i][1] = S_EXTERNAL;
+	}
+	fdt_prop_cells(fdt, "interrupts-extended", cells[0], 2 * harts);
 }
 
 static void tree_soc(struct vm *vm, struct fdt_builder *fdt)

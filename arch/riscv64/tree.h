@@ -30,4 +30,10 @@ struct vm;
 int tree_build(struct vm *vm, const struct boot_layout *layout,
 	       struct fdt_builder *fdt);
 
+/**
+ * tree_interrupts_extended() - Emit the property of a controller that raises
+ * the supervisor's external interrupt of all harts
+ */
+void tree_interrupts_extended(unsigned harts, struct fdt_builder *fdt);
+
 #endif

@@ -18,10 +18,10 @@
 #define SOURCES   96U
 #define WORDS     4U
 
-#define PENDING   0x1000U
-#define ENABLE    0x2000U
-#define THRESHOLD 0x200000U
-#define CLAIM     0x200004U
+#define PENDING   UINT64_C(0x1000)
+#define ENABLE    UINT64_C(0x2000)
+#define THRESHOLD UINT64_C(0x200000)
+#define CLAIM     UINT64_C(0x200004)
 
 struct fixture {
 	struct vm vm;
