@@ -89,9 +89,9 @@ static enum exit_action exit_sbi(struct vcpu *vcpu)
 
 	struct sbi_ret ret = sbi_dispatch(vcpu, run->riscv_sbi.extension_id,
 					  run->riscv_sbi.function_id, args);
-	if (ret.again && repeat_call(vcpu))
+	if (ret.error == SBI_AGAIN && repeat_call(vcpu))
 		return EXIT_RESUME;
-	if (ret.again)
+	if (ret.error == SBI_AGAIN)
 		ret = (struct sbi_ret){ .error = SBI_ERR_FAILED };
 	run->riscv_sbi.ret[0] = (unsigned long)ret.error;
 	run->riscv_sbi.ret[1] = (unsigned long)ret.value;

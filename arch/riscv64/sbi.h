@@ -11,16 +11,24 @@
 #ifndef PRIVET_ARCH_RISCV64_SBI_H
 #define PRIVET_ARCH_RISCV64_SBI_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
 struct vcpu;
 
 /* SBI 2.0, chapter 3 */
-#define SBI_SUCCESS            0
-#define SBI_ERR_FAILED         (-1)
-#define SBI_ERR_NOT_SUPPORTED  (-2)
-#define SBI_ERR_INVALID_PARAM  (-3)
+#define SBI_SUCCESS           0
+#define SBI_ERR_FAILED        (-1)
+#define SBI_ERR_NOT_SUPPORTED (-2)
+#define SBI_ERR_INVALID_PARAM (-3)
+
+/**
+ * SBI_AGAIN - Not done yet: the guest repeats the call
+ *
+ * Not a value that a guest sees: its registers stay as they were. This is how
+ * a call that must block does so without blocking the monitor: the vCPU can
+ * be kicked, paused and saved meanwhile.
+ */
+#define SBI_AGAIN              INT64_MIN
 
 #define SBI_EXT_LEGACY_PUTCHAR 0x01U
 #define SBI_EXT_LEGACY_GETCHAR 0x02U
@@ -31,14 +39,10 @@ struct vcpu;
  * struct sbi_ret - What a call returns
  * @error: for a0
  * @value: for a1
- * @again: not done yet: the guest repeats the call, with its registers as
- *	they were. This is how a call that must block does so without the
- *	monitor: the vCPU can still be kicked, paused and saved
  */
 struct sbi_ret {
 	int64_t error;
 	uint64_t value;
-	bool again;
 };
 
 /**

@@ -80,8 +80,8 @@ static struct sbi_ret dbcn_write_byte(struct vcpu *vcpu, const uint64_t args[6])
 
 	if (console == NULL)
 		return sbi_error(SBI_ERR_FAILED);
-	return (struct sbi_ret){ .again = chardev_write(console, &byte, 1) ==
-					  0 };
+	return sbi_error(chardev_write(console, &byte, 1) == 1 ? SBI_SUCCESS
+							       : SBI_AGAIN);
 }
 
 struct sbi_ret sbi_dbcn_call(struct vcpu *vcpu, uint64_t fid,

@@ -27,7 +27,7 @@ struct sbi_ret sbi_legacy_putchar(struct vcpu *vcpu, uint64_t fid,
 	/* Without a console the character is thrown away. */
 	if (console == NULL || chardev_write(console, &byte, 1) == 1)
 		return legacy_ret(0, args);
-	return (struct sbi_ret){ .again = true };
+	return (struct sbi_ret){ .error = SBI_AGAIN };
 }
 
 struct sbi_ret sbi_legacy_getchar(struct vcpu *vcpu, uint64_t fid,
