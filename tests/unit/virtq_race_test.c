@@ -239,7 +239,7 @@ static void meet(struct duel *d, int me, unsigned turn)
 {
 	atomic_store(&d->turn[me], turn);
 	for (unsigned spins = 0; atomic_load(&d->turn[!me]) < turn; spins++)
-		if (spins % 4096 == 4095)
+		if (spins % 1024 == 1023)
 			sched_yield();
 }
 
