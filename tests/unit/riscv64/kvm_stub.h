@@ -338,6 +338,9 @@ int kvm_sys_ioctl(int fd, unsigned long request, uintptr_t arg)
 	case KVM_CREATE_VM:
 		stub.open++;
 		return STUB_VM_FD;
+	case KVM_CREATE_VCPU:
+		stub.open++;
+		return STUB_VCPU_FD;
 	case KVM_CREATE_DEVICE:
 		return stub_create_device(arg);
 	case KVM_SET_DEVICE_ATTR:
@@ -368,15 +371,14 @@ int kvm_sys_ioctl(int fd, unsigned long request, uintptr_t arg)
 int kvm_sys_mmap(int fd, size_t size, void **out)
 {
 	(void)fd;
-	(void)size;
-	(void)out;
-	return -ENOMEM;
+	*out = calloc(1, size);
+	return *out != NULL ? 0 : -ENOMEM;
 }
 
 void kvm_sys_munmap(void *map, size_t size)
 {
-	(void)map;
 	(void)size;
+	free(map);
 }
 
 void kvm_sys_close(int fd)
