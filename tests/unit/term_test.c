@@ -173,10 +173,24 @@ static _Noreturn void child(struct fixture *x, enum end how, int ready)
 		pause();
 }
 
+/* The guard: the only child of @pid. */
+static pid_t guard_of(pid_t pid)
+{
+	char path[64], text[32] = { 0 };
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", pid, pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	assert_true(fd >= 0);
+	assert_true(read(fd, text, sizeof(text) - 1) > 0);
+	close(fd);
+	return (pid_t)strtol(text, NULL, 10);
+}
+
 static void end_child(pid_t pid, enum end how)
 {
 	static const int signals[] = { SIGINT,  SIGHUP,  SIGQUIT, SIGTERM,
 				       SIGTSTP, SIGTTOU, SIGPIPE, SIGUSR1 };
+	pid_t guard;
 
 	switch (how) {
 	case BY_KILL:
@@ -186,9 +200,12 @@ static void end_child(pid_t pid, enum end how)
 		kill(-pid, SIGKILL);
 		break;
 	case BY_HANDLED_SIGNALS:
-		/* They hit the whole group, as those of a terminal do. */
-		for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		/* A terminal's reach the group, others anybody. */
+		guard = guard_of(pid);
+		for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
+			kill(guard, signals[i]);
 			kill(-pid, signals[i]);
+		}
 		kill(pid, SIGKILL);
 		break;
 	default:
