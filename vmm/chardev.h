@@ -143,7 +143,11 @@ size_t chardev_read(struct chardev *cd, void *buf, size_t len);
 /** chardev_readable() - Whether chardev_read() has something; any thread */
 bool chardev_readable(struct chardev *cd);
 
-/** chardev_connected() - Whether somebody is at the other end; any thread */
+/**
+ * chardev_connected() - Whether somebody is at the other end; any thread
+ *
+ * A null backend always says yes, as /dev/null does.
+ */
 bool chardev_connected(struct chardev *cd);
 
 #endif

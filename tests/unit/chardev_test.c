@@ -62,7 +62,8 @@ static void test_null(void **state)
 	uint8_t byte;
 
 	fake_chardev_open(f, &(struct chardev_config){ .kind = CHARDEV_NULL });
-	assert_false(chardev_connected(f->cd));
+	/* A guest that waits for somebody to be there need not wait. */
+	assert_true(chardev_connected(f->cd));
 	for (int i = 0; i < 100000; i++)
 		assert_int_equal(chardev_write(f->cd, "x", 1), 1);
 	assert_false(chardev_readable(f->cd));
