@@ -33,7 +33,7 @@ static int report(struct host_report *out)
 	return ret;
 }
 
-static const char *value(const struct host_report *r, const char *key)
+static const char *item(const struct host_report *r, const char *key)
 {
 	for (unsigned i = 0; i < r->nr_items; i++) {
 		if (strcmp(r->items[i].key, key) == 0)
@@ -54,11 +54,11 @@ static void new_host(void **state)
 	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
 	stub_add(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 0);
 	assert_int_equal(report(&r), 0);
-	assert_string_equal(value(&r, "address-bits"), "50");
-	assert_string_equal(value(&r, "isa"), "rv64imafdc_ssaia");
-	assert_string_equal(value(&r, "mmu"), "riscv,sv48");
-	assert_string_equal(value(&r, "timebase"), "10000000");
-	assert_string_equal(value(&r, "sbi.dbcn"), "yes");
+	assert_string_equal(item(&r, "address-bits"), "50");
+	assert_string_equal(item(&r, "isa"), "rv64imafdc_ssaia");
+	assert_string_equal(item(&r, "mmu"), "riscv,sv48");
+	assert_string_equal(item(&r, "timebase"), "10000000");
+	assert_string_equal(item(&r, "sbi.dbcn"), "yes");
 }
 
 static void old_host(void **state)
@@ -68,11 +68,11 @@ static void old_host(void **state)
 	(void)state;
 	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_SSAIA), 1);
 	assert_int_equal(report(&r), 0);
-	assert_string_equal(value(&r, "address-bits"), "unknown");
+	assert_string_equal(item(&r, "address-bits"), "unknown");
 	/* Without an AIA device, guests do not see the extension. */
-	assert_string_equal(value(&r, "isa"), "rv64imafdc");
-	assert_string_equal(value(&r, "mmu"), "unknown");
-	assert_string_equal(value(&r, "sbi.dbcn"), "no");
+	assert_string_equal(item(&r, "isa"), "rv64imafdc");
+	assert_string_equal(item(&r, "mmu"), "unknown");
+	assert_string_equal(item(&r, "sbi.dbcn"), "no");
 }
 
 static void unusable_host(void **state)
@@ -82,7 +82,7 @@ static void unusable_host(void **state)
 	(void)state;
 	stub_find(RVREG_CONFIG(isa))->get_error = -EIO;
 	assert_int_equal(report(&r), -EIO);
-	assert_string_equal(value(&r, "vcpu"), "no");
+	assert_string_equal(item(&r, "vcpu"), "no");
 }
 
 /* Without a VM or a vCPU nothing leaks, and the report says why. */
@@ -100,7 +100,7 @@ static void any_call_may_fail(void **state)
 
 		failed = stub.calls >= n;
 		if (ret < 0)
-			assert_string_equal(value(&r, "vcpu"), "no");
+			assert_string_equal(item(&r, "vcpu"), "no");
 	}
 }
 

@@ -94,29 +94,30 @@ static void pulse(struct fixture *f, unsigned irq)
 
 static void set_priority(struct fixture *f, unsigned irq, uint32_t priority)
 {
-	wr(f, 4 * irq, priority);
+	wr(f, UINT64_C(4) * irq, priority);
 }
 
 static void enable(struct fixture *f, unsigned hart, unsigned irq)
 {
-	uint64_t off = ENABLE + 0x80 * hart + irq / 32 * 4;
+	uint64_t off =
+		ENABLE + UINT64_C(0x80) * hart + UINT64_C(4) * (irq / 32);
 
 	wr(f, off, rd(f, off) | UINT32_C(1) << irq % 32);
 }
 
 static uint32_t claim(struct fixture *f, unsigned hart)
 {
-	return rd(f, CLAIM + 0x1000 * hart);
+	return rd(f, CLAIM + UINT64_C(0x1000) * hart);
 }
 
 static void complete(struct fixture *f, unsigned hart, uint32_t irq)
 {
-	wr(f, CLAIM + 0x1000 * hart, irq);
+	wr(f, CLAIM + UINT64_C(0x1000) * hart, irq);
 }
 
 static bool pending(struct fixture *f, unsigned irq)
 {
-	return (rd(f, PENDING + irq / 32 * 4) >> irq % 32 & 1) != 0;
+	return (rd(f, PENDING + UINT64_C(4) * (irq / 32)) >> irq % 32 & 1) != 0;
 }
 
 /* What KVM was told since the last call: exactly this about @hart. */
@@ -221,22 +222,22 @@ static void sources_are_1_to_96(void **state)
 	struct fixture *f = *state;
 
 	for (unsigned w = 0; w < 32; w++)
-		wr(f, ENABLE + 4 * w, UINT32_MAX);
+		wr(f, ENABLE + UINT64_C(4) * w, UINT32_MAX);
 	assert_int_equal(rd(f, ENABLE), 0xfffffffe);
 	assert_int_equal(rd(f, ENABLE + 4), UINT32_MAX);
-	assert_int_equal(rd(f, ENABLE + 4 * (WORDS - 1)), 1);
+	assert_int_equal(rd(f, ENABLE + UINT64_C(4) * (WORDS - 1)), 1);
 	for (unsigned w = WORDS; w < 32; w++)
-		assert_int_equal(rd(f, ENABLE + 4 * w), 0);
+		assert_int_equal(rd(f, ENABLE + UINT64_C(4) * w), 0);
 	for (unsigned irq = 0; irq < 1024; irq++)
 		set_priority(f, irq, 7);
 	assert_int_equal(rd(f, 0), 0);
-	assert_int_equal(rd(f, 4 * SOURCES), 7);
-	assert_int_equal(rd(f, 4 * (SOURCES + 1)), 0);
+	assert_int_equal(rd(f, UINT64_C(4) * SOURCES), 7);
+	assert_int_equal(rd(f, UINT64_C(4) * (SOURCES + 1)), 0);
 	for (size_t i = 0; i < ARRAY_SIZE(outside); i++)
 		pulse(f, outside[i]);
 	assert_told_nothing();
 	for (unsigned w = 0; w < 32; w++)
-		assert_int_equal(rd(f, PENDING + 4 * w), 0);
+		assert_int_equal(rd(f, PENDING + UINT64_C(4) * w), 0);
 	pulse(f, 1);
 	pulse(f, SOURCES);
 	assert_int_equal(claim(f, 0), 1);
@@ -380,12 +381,12 @@ static void harts_beyond_the_last_do_not_exist(void **state)
 {
 	struct fixture *f = *state;
 	const uint64_t offs[] = {
-		ENABLE + 0x80 * CPUS,
-		ENABLE + 0x80 * 511,
+		ENABLE + UINT64_C(0x80) * CPUS,
+		ENABLE + UINT64_C(0x80) * 511,
 		THRESHOLD - 4,
-		THRESHOLD + 0x1000 * CPUS,
-		CLAIM + 0x1000 * CPUS,
-		CLAIM + 0x1000 * 511,
+		THRESHOLD + UINT64_C(0x1000) * CPUS,
+		CLAIM + UINT64_C(0x1000) * CPUS,
+		CLAIM + UINT64_C(0x1000) * 511,
 		THRESHOLD + 8,
 		THRESHOLD + 0xffc,
 		LAYOUT_PLIC_SIZE - 4,
@@ -540,11 +541,11 @@ static void hostile_streams_are_refused(void **state)
 	struct fixture *f = *state;
 	struct snap_writer w = { 0 };
 	struct snap_reader r = { 0 };
-	const size_t words = 2 + 4 * WORDS;
+	const size_t words = 2 + (size_t)4 * WORDS;
 	const size_t contexts = 4 * words + SOURCES + 1;
 
 	assert_int_equal(plic_ops.save(f->chip, &w), 0);
-	assert_int_equal(w.len, contexts + CPUS * 4 * (WORDS + 1));
+	assert_int_equal(w.len, contexts + (size_t)CPUS * 4 * (WORDS + 1));
 	/* Shape; bit 0 of a first word, bits above 96 of a last one. */
 	for (size_t i = 0; i < words; i++) {
 		uint32_t was = le32_load(w.data + 4 * i);
@@ -568,9 +569,9 @@ static void hostile_streams_are_refused(void **state)
 		le32_store(ctx, 1);
 		assert_int_equal(restore(f, w.data, w.len), -EBADMSG);
 		le32_store(ctx, 0);
-		le32_store(ctx + 4 * WORDS, 8);
+		le32_store(ctx + (size_t)4 * WORDS, 8);
 		assert_int_equal(restore(f, w.data, w.len), -EBADMSG);
-		le32_store(ctx + 4 * WORDS, 0);
+		le32_store(ctx + (size_t)4 * WORDS, 0);
 	}
 	assert_int_equal(restore(f, w.data, w.len), 0);
 	assert_true(plic_ops.restore(f->chip, &r, 2) < 0);

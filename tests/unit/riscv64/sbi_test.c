@@ -316,7 +316,8 @@ static void read_marks_pages_dirty(void **state)
 
 	gmem_take_dirty(&f->vm.gmem, 0, bitmap);
 	f->console.in = "abc";
-	dbcn(f, DBCN_READ, 3, LAYOUT_RAM_BASE + 3 * GMEM_DIRTY_PAGE - 1, 0);
+	dbcn(f, DBCN_READ, 3,
+	     LAYOUT_RAM_BASE + UINT64_C(3) * GMEM_DIRTY_PAGE - 1, 0);
 	gmem_take_dirty(&f->vm.gmem, 0, bitmap);
 	assert_int_equal(bitmap[0], 3 << 2);
 }
