@@ -173,9 +173,19 @@ $(B)/tests/libfakes.a: $(FAKE_OBJS)
 .PHONY: tests
 tests: $(TESTS) ## build the unit tests (HOSTED=1 for this machine)
 
+# The other end of consoles, in the system tests.
+.PHONY: peer
+peer: $(B)/tests/system/peer ## cross-build the system tests' helper
+
+$(B)/tests/system/peer: $(B)/tests/system/peer.o
+	$(call say,LINK,$@)
+	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^
+
 .PHONY: boot
 boot: ## boot a stock Debian guest; CMD='...' runs a command in it
-	@tests/lab/boot $(if $(CMD),--cmd "$$CMD")
+	@tests/lab/boot $(if $(value CMD),--cmd "$$CMD")
+# As it was given: no dollar sign of a command is make's.
+override CMD := $(value CMD)
 export CMD
 
 .PHONY: check

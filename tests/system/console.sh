@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2016,SC2034,SC2154
+# Consoles: serial and virtio; stdio, pty, socket with reconnect, file; floods.
+# irqchips: aia plic
+
+# A shell of the guest on its console: what it is told, it does.
+shell() {
+	rm -rf /t/run
+	mkdir -p /t/run
+	privet -i /t/initrd.cpio "$@" 2> /t/run/messages &
+	pid=$!
+}
+
+ended() {
+	wait "$pid"
+	is "$?" "$1" "$2"
+}
+
+for kind in serial virtio; do
+	console=ttyS0
+	[ "$kind" = serial ] || console=hvc0
+	params="quiet panic=-1 console=$console"
+
+	# stdio through pipes, which is what a CI job has.
+	rm -rf /t/run
+	mkdir -p /t/run
+	mkfifo /t/in
+	exec 7<> /t/in
+	privet -i /t/initrd.cpio --console "$kind,stdio" \
+		< /t/in > /t/run/console 2> /t/run/messages &
+	pid=$!
+	wait_for 'a prompt' grep -qs 'guest.*#' /t/run/console
+	echo 'echo $((6 * 7))-is-it; exit' >&7
+	ended 0 "$kind: stdio, guest ends well"
+	has /t/run/console '42-is-it' "$kind: stdio both ways"
+	exec 7<&-
+	rm /t/in
+
+	# A socket: without a client nothing blocks, clients come and go.
+	shell --console "$kind,socket=/t/socket" < /dev/null
+	wait_for 'the socket' test -S /t/socket
+	/t/peer --until '# ' --timeout 60 /t/socket < /dev/null > /t/run/one
+	ok $? "$kind: socket, first client gets the prompt"
+	printf 'echo $((40 + 2))-again\n' |
+		/t/peer --until '42-again' --timeout 30 /t/socket > /t/run/two
+	ok $? "$kind: socket, second client"
+	printf 'exit\n' | /t/peer --until-eof --timeout 60 /t/socket > /dev/null
+	ended 0 "$kind: socket, guest ends well"
+	[ ! -e /t/socket ]
+	ok $? "$kind: socket file is gone"
+
+	# A pty.
+	shell --console "$kind,pty,link=/t/pty" < /dev/null
+	wait_for 'the pty' test -e /t/pty
+	/t/peer --until '# ' --timeout 60 /t/pty < /dev/null > /t/run/one
+	ok $? "$kind: pty gives the prompt"
+	printf 'echo $((40 + 2))-pty; exit\n' |
+		/t/peer --until '42-pty' --timeout 30 /t/pty > /t/run/two
+	ok $? "$kind: pty both ways"
+	ended 0 "$kind: pty, guest ends well"
+	[ ! -L /t/pty ]
+	ok $? "$kind: link to the pty is gone"
+
+	# A file: a megabyte, all of it in order.
+	params="quiet panic=-1 console=$console"
+	initrd_with "seq 1 100000 > /dev/$console"
+	privet -i /t/run/initrd --console "$kind,file=/t/run/console" \
+		2> /t/run/messages < /dev/null
+	is "$?" 0 "$kind: file, guest ends well"
+	tr -d '\r' < /t/run/console | grep -E '^[0-9]+$' > /t/run/lines
+	seq 1 100000 | cmp -s - /t/run/lines
+	ok $? "$kind: every byte of a flood is in the file"
+done
+
+# A reader that never reads: the guest goes on, the monitor does not grow.
+params='quiet panic=-1 console=ttyS0'
+initrd_with 'seq 1 400000 > /dev/ttyS0 & sleep 8; echo alive'
+/t/peer --hold --timeout 60 --listen /t/stuck > /dev/null &
+peer=$!
+wait_for 'the stuck reader' test -S /t/stuck
+privet -i /t/run/initrd --console serial,pty,link=/t/pty \
+	--console virtio,null --port org.privet.out,file=/t/run/out \
+	2> /t/run/messages < /dev/null &
+pid=$!
+wait_for 'the pty' test -e /t/pty
+/t/peer --hold --timeout 60 /t/pty > /dev/null &
+holder=$!
+wait_for 'the guest to get on' grep -qs alive /t/run/out
+ok $? 'a stuck reader does not stop the guest'
+peak=$(sed -n 's/^VmHWM: *\([0-9]*\) kB/\1/p' "/proc/$(pidof privet)/status")
+rss=$(sed -n 's/^RssFile: *\([0-9]*\) kB/\1/p' "/proc/$(pidof privet)/status")
+[ "${peak:-0}" -gt 0 ] && [ "$((peak - rss))" -lt 220000 ]
+ok $? "the monitor has not grown (peak $peak kB)"
+kill "$holder" "$peer" 2> /dev/null
+wait "$pid"
+
+# Ports: data both ways, and their names.
+params='quiet panic=-1 console=ttyS0'
+printf 'from the host\n' > /t/in
+guest 'cat /sys/class/virtio-ports/*/name | sort
+p=/dev/$(basename $(dirname $(grep -l org.test.sock \
+	/sys/class/virtio-ports/*/name)))
+read -r line < $p; echo "got $line"; echo "to the host" > $p' \
+	--port org.test.sock,socket=/t/socket &
+pid=$!
+wait_for 'the socket' test -S /t/socket
+/t/peer --until 'to the host' --timeout 60 /t/socket < /t/in > /t/two
+wait "$pid"
+has /t/run/out '^org.test.sock$' 'ports have names'
+has /t/run/out '^got from the host$' 'a port reads'
+has /t/two '^to the host' 'a port writes'

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=dash disable=SC2016,SC2034,SC2154
+# A Debian root disk with systemd to its login prompt, a login, a shutdown.
+# irqchips: aia plic
+# parts: initrd-root.cpio rootdisk
+# limit: 420
+
+mem=384
+params='quiet console=ttyS0 root=/dev/vda'
+rm -rf /t/run
+mkdir -p /t/run
+privet -i /t/initrd-root.cpio --disk /t/rootdisk --timeout 300 \
+	--console serial,socket=/t/socket < /dev/null 2> /t/run/messages &
+pid=$!
+wait_for 'the socket' test -S /t/socket
+/t/peer --until 'login: ' --timeout 240 /t/socket < /dev/null > /t/run/console
+ok $? 'a login prompt'
+printf 'root\n' | /t/peer --until '# ' --timeout 90 /t/socket > /t/run/console
+ok $? 'root logs in'
+printf 'systemctl is-system-running --wait; systemctl --failed; echo do""ne\n' |
+	/t/peer --until 'done' --timeout 120 /t/socket > /t/run/console
+has /t/run/console '^(running|degraded)' 'systemd is up'
+printf 'systemctl poweroff\n' |
+	/t/peer --until-eof --timeout 120 /t/socket >> /t/run/console
+wait "$pid"
+is "$?" 0 'shutdown by systemd'
