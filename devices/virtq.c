@@ -88,13 +88,13 @@ static uint64_t used_size(const struct virtq *vq)
 /* Where the driver says when it wants an interrupt (VIRTIO_F_EVENT_IDX). */
 static uint8_t *used_event(const struct virtq *vq)
 {
-	return vq->avail_host + AVAIL_RING + 2U * vq->size;
+	return vq->avail_host + AVAIL_RING + (size_t)2 * vq->size;
 }
 
 /* Where we say when we want a doorbell. */
 static uint8_t *avail_event(const struct virtq *vq)
 {
-	return vq->used_host + USED_RING + USED_ELEM * vq->size;
+	return vq->used_host + USED_RING + (size_t)USED_ELEM * vq->size;
 }
 
 static bool head_in_flight(const struct virtq *vq, uint16_t head)
@@ -358,7 +358,7 @@ int virtq_pop(struct virtq *vq, struct virtq_chain *chain)
 	if (distance > vq->size)
 		return broken(vq, chain);
 
-	unsigned slot = vq->last_avail & (vq->size - 1U);
+	size_t slot = vq->last_avail & (vq->size - 1U);
 	uint16_t head = ring_load(vq->avail_host + AVAIL_RING + 2 * slot,
 				  memory_order_relaxed);
 
@@ -382,7 +382,7 @@ void virtq_undo_pop(struct virtq *vq, const struct virtq_chain *chain)
 
 static void put_used(struct virtq *vq, uint16_t head, uint32_t written)
 {
-	unsigned slot = vq->used_idx & (vq->size - 1U);
+	size_t slot = vq->used_idx & (vq->size - 1U);
 	uint8_t *at = vq->used_host + USED_RING + USED_ELEM * slot;
 
 	le32_store(at, head);
