@@ -76,7 +76,7 @@ static int parse_mac(const char *text, uint8_t mac[6])
 
 	if (strlen(text) != 17)
 		return -EINVAL;
-	for (int i = 0; i < 6; i++) {
+	for (size_t i = 0; i < 6; i++) {
 		const char *at = &text[3 * i];
 
 		if (!isxdigit((unsigned char)at[0]) ||

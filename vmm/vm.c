@@ -78,25 +78,32 @@ static int check_cpus(struct vm *vm, struct error *err)
 	return 0;
 }
 
-static int pick_irqchip(struct vm *vm, const struct irqchip_ops **out,
-			struct error *err)
+/*
+ * The first that works here. NULL: @why has what the last one of them lacks,
+ * or NULL where none has the name that was asked for.
+ */
+static const struct irqchip_ops *pick_irqchip(struct vm *vm, const char **why)
 {
 	const char *forced = vm->cfg->irqchip;
-	const char *why = "it is unknown";
-	bool known = false;
 
+	*why = NULL;
 	for (unsigned i = 0; arch_irqchips[i] != NULL; i++) {
 		const struct irqchip_ops *ops = arch_irqchips[i];
 
 		if (forced != NULL && strcmp(forced, ops->name) != 0)
 			continue;
-		known = true;
-		if (ops->probe(&vm->kvm, &why) > 0) {
-			*out = ops;
-			return 0;
-		}
+		*why = "it is unknown";
+		if (ops->probe(&vm->kvm, why) > 0)
+			return ops;
 	}
-	if (forced != NULL && !known)
+	return NULL;
+}
+
+static int no_irqchip(const struct vm *vm, const char *why, struct error *err)
+{
+	const char *forced = vm->cfg->irqchip;
+
+	if (forced != NULL && why == NULL)
 		return error_usage(err,
 				   "--irqchip %s: no such interrupt controller "
 				   "on %s; 'privet host' lists them",
@@ -104,16 +111,19 @@ static int pick_irqchip(struct vm *vm, const struct irqchip_ops **out,
 	return error_set(err, -ENODEV, EXIT_STATUS_NO_KVM,
 			 "cannot use interrupt controller %s: %s; leave "
 			 "--irqchip out, or see 'privet host'",
-			 forced != NULL ? forced : "(any)", why);
+			 forced != NULL ? forced : "(any)",
+			 why != NULL ? why : "there is none");
 }
 
 static int create_irqchip(struct vm *vm, struct error *err)
 {
-	const struct irqchip_ops *ops = NULL;
-	int ret = pick_irqchip(vm, &ops, err);
+	const char *why;
+	const struct irqchip_ops *ops = pick_irqchip(vm, &why);
 
-	if (ret == 0)
-		ret = ops->create(vm, &vm->irqchip, err);
+	if (ops == NULL)
+		return no_irqchip(vm, why, err);
+
+	int ret = ops->create(vm, &vm->irqchip, err);
 	if (ret == 0)
 		ret = check_cpus(vm, err);
 	return ret;

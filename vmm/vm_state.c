@@ -111,10 +111,12 @@ static int restore_target(const struct target *t, struct snap_reader *r,
 		if (version > ARCH_VCPU_STATE_VERSION)
 			return -ENOTSUP;
 		ret = arch_vcpu_restore(t->vcpu, r, version);
-	} else {
+	} else if (t->irqchip != NULL) {
 		if (version > t->irqchip->ops->state_version)
 			return -ENOTSUP;
 		ret = t->irqchip->ops->restore(t->irqchip, r, version);
+	} else {
+		return -EINVAL;
 	}
 	if (ret == 0)
 		ret = snap_reader_error(r);
