@@ -40,8 +40,8 @@ has() {
 	ok $? "$3"
 }
 
-# hasnt FILE REGEX NAME: no line matches.
-hasnt() {
+# lacks FILE REGEX NAME: no line matches.
+lacks() {
 	! grep -qE -- "$2" "$1"
 	ok $? "$3"
 }

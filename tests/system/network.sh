@@ -7,14 +7,19 @@
 head -c 4194304 /dev/urandom > /t/data
 want=$(sha256sum < /t/data | cut -c 1-64)
 
+# nc ends as soon as its peer has nothing more to say: an input that never ends
+# keeps it talking.
+mkfifo /t/silence
+exec 9<> /t/silence
 nc -l -p 5001 < /t/data > /dev/null 2>&1 &
 server=$!
-nc -l -p 5002 > /t/back 2> /dev/null &
+nc -l -p 5002 <&9 > /t/back 2> /dev/null &
 sink=$!
 guest 'cat /sys/class/net/eth0/address
 ping -c 3 -W 5 -q 192.0.2.1 > /dev/null; echo $?
-nc 192.0.2.1 5001 < /dev/null > /tmp/data; sha256sum < /tmp/data
-nc 192.0.2.1 5002 < /tmp/data; sleep 1
+mkfifo /tmp/silence; exec 9<> /tmp/silence
+nc 192.0.2.1 5001 <&9 > /tmp/data; sha256sum < /tmp/data
+nc 192.0.2.1 5002 < /tmp/data
 cat /sys/class/net/eth0/carrier /sys/class/net/eth0/mtu' \
 	--network tapif=tap0,guest_mac=02:00:00:00:00:42 --cpus 2
 is "$status" 0 'guest with a network ends well'

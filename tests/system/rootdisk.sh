@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
-# A Debian root disk with systemd to its login prompt, a login, a shutdown.
+# A Debian root disk with systemd to its login prompt, a login, a shutdown; the
+# disk is a block device of the host.
 # irqchips: aia plic
-# parts: initrd-root.cpio rootdisk
+# parts: initrd-root.cpio
+# disks: rootdisk
 # limit: 420
 
 mem=384
 params='quiet console=ttyS0 root=/dev/vda'
 rm -rf /t/run
 mkdir -p /t/run
-privet -i /t/initrd-root.cpio --disk /t/rootdisk --timeout 300 \
+privet -i /t/initrd-root.cpio --disk /dev/vda --timeout 300 \
 	--console serial,socket=/t/socket < /dev/null 2> /t/run/messages &
 pid=$!
 wait_for 'the socket' test -S /t/socket
