@@ -19,7 +19,9 @@ ok() {
 	for file in messages console out err; do
 		[ -s "/t/run/$file" ] || continue
 		echo "# the end of $file:"
-		tail -n 15 "/t/run/$file" | tr -d '\r' | sed 's/^/#   /'
+		tail -n 15 "/t/run/$file" | tr -d '\r\033' | sed 's/^/#   /'
+		# The last line may have no end.
+		echo
 	done
 }
 
