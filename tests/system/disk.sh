@@ -66,7 +66,7 @@ umount /t/small
 
 # A file that is cut off under the guest: what is gone gives EIO.
 truncate -s 4M /t/cut
-guest 'until [ "$(head -c 2 /dev/vda)" = go ]; do
+guest 'echo ready; until [ "$(head -c 2 /dev/vda)" = go ]; do
 	blockdev --flushbufs /dev/vda; usleep 20000
 done
 dd if=/dev/vda of=/dev/null bs=64k skip=32 count=4 2> /dev/null; echo $?
@@ -74,9 +74,9 @@ dd if=/dev/vda of=/dev/null bs=64k skip=48 count=4 2> /dev/null; echo $?
 dd if=/dev/vda of=/dev/null bs=64k count=4 2> /dev/null; echo $?' \
 	--disk /t/cut,ro &
 pid=$!
-wait_for 'privet to have the disk open' test -e /t/run/console
+wait_for 'the guest to start' grep -qs ready /t/run/out
 truncate -s 1M /t/cut
 printf go | dd of=/t/cut conv=notrunc 2> /dev/null
 wait "$pid"
-is "$(tr '\n' ' ' < /t/run/out)" '1 1 0 ' 'EIO where the file was cut off'
+is "$(tr '\n' ' ' < /t/run/out)" 'ready 1 1 0 ' 'EIO where the file was cut off'
 is "$(grep -c 'error' /t/run/messages)" 1 'which is logged once'
