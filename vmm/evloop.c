@@ -4,8 +4,9 @@
  *
  * Theory of operation: one epoll set; its entries point to the embedded
  * ev_source. Posted work sits in a list under a lock, and an eventfd wakes
- * the loop. A source that is removed while a batch of events is being
- * dispatched is taken out of the batch, so its callback cannot come later.
+ * the loop. A source that is removed, or work that is cancelled, while a batch
+ * of them is being dispatched is taken out of the batch, so its callback cannot
+ * come later.
  */
 #include "vmm/evloop.h"
 
@@ -19,16 +20,26 @@
 
 #define EVLOOP_BATCH 32
 
+struct work_list {
+	struct ev_work *first;
+	struct ev_work *last;
+};
+
+/**
+ * struct evloop - An event loop
+ * @queued: posted since the last turn began its work
+ * @batched: what is left of that turn's work
+ */
 struct evloop {
 	int epoll_fd;
 	struct ev_source wake;
 	pthread_t thread;
 	bool started;
 
-	/* Guards the list and @stop. */
+	/* Guards the lists and @stop. */
 	pthread_mutex_t lock;
-	struct ev_work *first;
-	struct ev_work *last;
+	struct work_list queued;
+	struct work_list batched;
 	bool stop;
 
 	/* Only the dispatching thread touches these. */
@@ -120,12 +131,56 @@ static void call_locked(pthread_mutex_t *lock, void (*fn)(void *), void *arg)
 		pthread_mutex_unlock(lock);
 }
 
+/*
+ * Lists of posted work; the loop's lock is held.
+ */
+
+static void append_work(struct work_list *list, struct ev_work *work)
+{
+	work->next = NULL;
+	if (list->last != NULL)
+		list->last->next = work;
+	else
+		list->first = work;
+	list->last = work;
+}
+
+static bool remove_work(struct work_list *list, const struct ev_work *work)
+{
+	struct ev_work *before = NULL, *w = list->first;
+
+	while (w != NULL && w != work) {
+		before = w;
+		w = w->next;
+	}
+	if (w == NULL)
+		return false;
+	if (before != NULL)
+		before->next = w->next;
+	else
+		list->first = w->next;
+	if (list->last == w)
+		list->last = before;
+	return true;
+}
+
+static void batch_work(struct evloop *loop)
+{
+	pthread_mutex_lock(&loop->lock);
+	loop->batched = loop->queued;
+	loop->queued = (struct work_list){ 0 };
+	pthread_mutex_unlock(&loop->lock);
+}
+
+/* From then on it may be posted again, or freed by its call. */
 static struct ev_work *take_work(struct evloop *loop)
 {
 	pthread_mutex_lock(&loop->lock);
-	struct ev_work *work = loop->first;
-	loop->first = NULL;
-	loop->last = NULL;
+	struct ev_work *work = loop->batched.first;
+	if (work != NULL) {
+		remove_work(&loop->batched, work);
+		work->pending = false;
+	}
 	pthread_mutex_unlock(&loop->lock);
 	return work;
 }
@@ -143,21 +198,13 @@ static void run_work_fn(void *arg)
  */
 static int run_work(struct evloop *loop)
 {
-	struct ev_work *work = take_work(loop);
+	struct ev_work *work;
 	int calls = 0;
 
-	while (work != NULL) {
-		struct ev_work *next = work->next;
-
-		/* From here on it may be posted again, or freed by its call. */
-		pthread_mutex_lock(&loop->lock);
-		work->next = NULL;
-		work->pending = false;
-		pthread_mutex_unlock(&loop->lock);
-
+	batch_work(loop);
+	while ((work = take_work(loop)) != NULL) {
 		call_locked(work->lock, run_work_fn, work);
 		calls++;
-		work = next;
 	}
 	return calls;
 }
@@ -177,7 +224,7 @@ static void run_source_fn(void *arg)
 int evloop_run_once(struct evloop *loop, int timeout_ms)
 {
 	pthread_mutex_lock(&loop->lock);
-	if (loop->first != NULL)
+	if (loop->queued.first != NULL)
 		timeout_ms = 0;
 	pthread_mutex_unlock(&loop->lock);
 
@@ -206,7 +253,7 @@ int evloop_run_once(struct evloop *loop, int timeout_ms)
 static bool must_stop(struct evloop *loop)
 {
 	pthread_mutex_lock(&loop->lock);
-	bool stop = loop->stop && loop->first == NULL;
+	bool stop = loop->stop && loop->queued.first == NULL;
 	pthread_mutex_unlock(&loop->lock);
 	return stop;
 }
@@ -283,16 +330,20 @@ void evloop_post(struct evloop *loop, struct ev_work *work)
 	bool queued = work->pending;
 	if (!queued) {
 		work->pending = true;
-		work->next = NULL;
-		if (loop->last != NULL)
-			loop->last->next = work;
-		else
-			loop->first = work;
-		loop->last = work;
+		append_work(&loop->queued, work);
 	}
 	pthread_mutex_unlock(&loop->lock);
 	if (!queued)
 		wake_up(loop);
+}
+
+void evloop_cancel(struct evloop *loop, struct ev_work *work)
+{
+	pthread_mutex_lock(&loop->lock);
+	if (work->pending && !remove_work(&loop->queued, work))
+		remove_work(&loop->batched, work);
+	work->pending = false;
+	pthread_mutex_unlock(&loop->lock);
 }
 
 struct call {

@@ -89,6 +89,16 @@ void evloop_remove(struct evloop *loop, struct ev_source *src);
 void evloop_post(struct evloop *loop, struct ev_work *work);
 
 /**
+ * evloop_cancel() - Take a queued call back; does nothing when it is not queued
+ *
+ * Afterwards @work may be freed, unless another thread posts it again.
+ *
+ * Context: the I/O thread, also from a callback; or while the loop does not
+ * run.
+ */
+void evloop_cancel(struct evloop *loop, struct ev_work *work);
+
+/**
  * evloop_call() - Run @fn on the I/O thread and wait for it
  *
  * Runs it at once on the calling thread when that is the I/O thread or when

@@ -124,6 +124,64 @@ static void test_work_is_queued_once_and_may_repost(void **state)
 	assert_int_equal(evloop_run_once(*state, 0), 0);
 }
 
+/* First and last of the queue, and the only one in it. */
+static void test_cancelled_work_is_not_called(void **state)
+{
+	struct probe p[4];
+
+	for (unsigned victim = 0; victim < 4; victim++) {
+		for (unsigned i = 0; i < 4; i++) {
+			/* Three calls: it does not post itself again. */
+			p[i] = (struct probe){ .work.fn = on_work,
+					       .loop = *state,
+					       .calls = 2 };
+			evloop_post(*state, &p[i].work);
+		}
+		evloop_cancel(*state, &p[victim].work);
+		evloop_cancel(*state, &p[victim].work);
+		assert_int_equal(evloop_run_once(*state, 0), 3);
+		for (unsigned i = 0; i < 4; i++)
+			assert_int_equal(p[i].calls, i == victim ? 2 : 3);
+	}
+	evloop_post(*state, &p[0].work);
+	evloop_cancel(*state, &p[0].work);
+	assert_int_equal(evloop_run_once(*state, 0), 0);
+	/* And it may be posted again. */
+	evloop_post(*state, &p[0].work);
+	assert_int_equal(evloop_run_once(*state, 0), 1);
+	evloop_cancel(*state, &p[0].work);
+}
+
+static void on_cancelling_work(struct ev_work *work)
+{
+	struct probe *p = container_of(work, struct probe, work);
+
+	p->calls++;
+	evloop_cancel(p->loop, &p->victim->work);
+	/* What was posted just now is no part of this turn either. */
+	evloop_post(p->loop, &p->victim->work);
+	evloop_cancel(p->loop, &p->victim->work);
+}
+
+/* Both are due in the same turn; the first to be called stops the other. */
+static void test_work_may_cancel_work(void **state)
+{
+	struct probe a = { .work.fn = on_cancelling_work, .loop = *state };
+	struct probe b = { .work.fn = on_cancelling_work, .loop = *state };
+	struct probe c = { .work.fn = on_work, .loop = *state, .calls = 2 };
+
+	a.victim = &b;
+	b.victim = &a;
+	evloop_post(*state, &a.work);
+	evloop_post(*state, &b.work);
+	evloop_post(*state, &c.work);
+	assert_int_equal(evloop_run_once(*state, 0), 2);
+	assert_int_equal(a.calls, 1);
+	assert_int_equal(b.calls, 0);
+	assert_int_equal(c.calls, 3);
+	assert_int_equal(evloop_run_once(*state, 0), 0);
+}
+
 static void on_timer(struct ev_timer *timer)
 {
 	container_of(timer, struct probe, timer)->calls++;
@@ -191,6 +249,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			test_work_is_queued_once_and_may_repost, setup,
 			teardown),
+		cmocka_unit_test_setup_teardown(
+			test_cancelled_work_is_not_called, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_work_may_cancel_work,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_timer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_call_runs_on_the_io_thread,
 						setup, teardown),
