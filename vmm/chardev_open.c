@@ -163,10 +163,7 @@ void chardev_close(struct chardev *cd)
 		chardev_end_close(&cd->in);
 		chardev_end_close(&cd->out);
 		ev_timer_destroy(&cd->stall);
-		/* No kick may stay in the loop's list. */
-		cd->started = false;
-		for (int i = 0; i < 8 && cd->kick.pending; i++)
-			evloop_run_once(cd->env.loop, 0);
+		evloop_cancel(cd->env.loop, &cd->kick);
 	}
 	free_chardev(cd);
 }
