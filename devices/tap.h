@@ -78,8 +78,9 @@ int tap_set_offload(const struct tap *tap, unsigned offloads);
  * @len: at least TAP_HDR_LEN; a longer packet is cut off, so ask for one byte
  *	more than the longest packet that makes sense
  *
- * Return: bytes, -EAGAIN when there is none, -ENODEV when the interface is
- * gone, or another negative errno. Never blocks.
+ * Return: bytes, -EAGAIN when there is none, -EINVAL when it was one that the
+ * header cannot describe and is lost, -ENODEV when the interface is gone, or
+ * another negative errno. Never blocks.
  */
 ssize_t tap_read(const struct tap *tap, void *buf, size_t len);
 

@@ -74,6 +74,9 @@ static int rx_fetch(struct virtio_net *net)
 	ssize_t len = tap_read(&net->tap, net->rx_buf, sizeof(net->rx_buf));
 	if (len == -EAGAIN)
 		return 0;
+	/* That packet is gone, which is no worse than a bad one. */
+	if (len == -EINVAL)
+		return 1;
 	/* An error that stays would have us called again and again. */
 	if (len < 0)
 		return -ENODEV;

@@ -38,7 +38,10 @@ struct fake_tap {
 	bool vnet_hdr;
 	unsigned supported;
 	unsigned offloads;
+	unsigned offload_calls;
 	unsigned reads;
+	/* So many of the next reads lose their packet. */
+	unsigned lost_reads;
 	unsigned writes;
 	int read_error;
 	int write_error;
@@ -90,6 +93,7 @@ int tap_set_offload(const struct tap *tap, unsigned offloads)
 {
 	(void)tap;
 	tap_state.offloads = offloads;
+	tap_state.offload_calls++;
 	return 0;
 }
 
@@ -100,6 +104,10 @@ ssize_t tap_read(const struct tap *tap, void *buf, size_t len)
 		return tap_state.read_error;
 
 	ssize_t got = recv(tap->fd, buf, len, MSG_DONTWAIT);
+	if (got >= 0 && tap_state.lost_reads > 0) {
+		tap_state.lost_reads--;
+		return -EINVAL;
+	}
 	return got < 0 ? -errno : got;
 }
 
@@ -159,7 +167,6 @@ static inline int net_setup(void **state)
 	tap_state = (struct fake_tap){
 		.vnet_hdr = true,
 		.supported = TAP_CSUM | TAP_TSO4 | TAP_TSO6,
-		.offloads = ~0U,
 	};
 	net_make(t, "tapif=tap0");
 	*state = t;

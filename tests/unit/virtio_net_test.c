@@ -146,6 +146,24 @@ static void drops_odd_lengths(void **state)
 	check_merged(t, &gpa, 1, TAP_MAX_PACKET);
 }
 
+/* The host's stack had one that its header cannot describe. */
+static void outlives_packets_lost_on_the_way(void **state)
+{
+	struct net_test *t = *state;
+
+	net_start(t, 0, 8);
+	uint64_t gpa = rx_post(t, 2048);
+
+	tap_state.lost_reads = 3;
+	for (unsigned i = 0; i < 4; i++) {
+		net_packet(t, 60, i);
+		host_send(t, 60);
+	}
+	fake_vm_io(t->vm);
+	check_merged(t, &gpa, 1, 60);
+	assert_int_equal(fake_mmio_config(&t->m, 6, 2), 1);
+}
+
 /* Without MRG_RXBUF: to the last byte or not at all. */
 static void never_truncates(void **state)
 {
@@ -526,6 +544,7 @@ int main(void)
 		TEST(merges_buffers_of_many_descriptors),
 		TEST(receives_largest_packet),
 		TEST(drops_odd_lengths),
+		TEST(outlives_packets_lost_on_the_way),
 		TEST(never_truncates),
 		TEST(drops_what_never_fits),
 		TEST(empty_queue_stops_polling),
