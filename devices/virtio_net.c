@@ -4,7 +4,9 @@
  * queue.
  *
  * All work is done on the I/O thread with the device's lock; virtio_net_io.c
- * says how.
+ * says how. A vCPU that starts or resets the device makes no call to the host:
+ * the tap's calls can wait for locks of the host's whole network stack, which
+ * a guest must not wait for there, nor hammer on.
  *
  * The default MAC address is made of the VM's name and the device's index: it
  * survives restarts, and two VMs on one bridge have different ones as long as
@@ -107,6 +109,45 @@ static void net_link_down(struct virtio_net *net)
 	virtio_kick(&net->vdev, NET_QUEUE_TX);
 }
 
+static unsigned net_wanted_offloads(const struct virtio_net *net)
+{
+	unsigned offloads = TAP_CSUM;
+
+	if (!virtio_has(&net->vdev, NET_F_GUEST_CSUM))
+		return 0;
+	if (virtio_has(&net->vdev, NET_F_GUEST_TSO4))
+		offloads |= TAP_TSO4;
+	if (virtio_has(&net->vdev, NET_F_GUEST_TSO6))
+		offloads |= TAP_TSO6;
+	return offloads;
+}
+
+/*
+ * Tells the tap what the driver takes, once for each driver and only when that
+ * is something new. What the tap queues before it knows is looked at when it
+ * is read.
+ *
+ * Context: I/O thread, device running.
+ */
+static void net_settle_offloads(struct virtio_net *net)
+{
+	unsigned offloads = net_wanted_offloads(net);
+
+	if (!net->offloads_due || !net->link)
+		return;
+	net->offloads_due = false;
+	if (offloads == net->offloads)
+		return;
+
+	int ret = tap_set_offload(&net->tap, offloads);
+	if (ret == 0)
+		net->offloads = offloads;
+	else
+		log_guest(net->vdev.dev.vm->log, &net->vdev.guest_log,
+			  LOG_WARNING, "%s: cannot set offloads of %s: %s",
+			  net->vdev.dev.id, net->tap.name, strerror(-ret));
+}
+
 static void net_tap_ready(struct ev_source *src, uint32_t events)
 {
 	struct virtio_net *net = container_of(src, struct virtio_net, source);
@@ -117,6 +158,8 @@ static void net_tap_ready(struct ev_source *src, uint32_t events)
 
 	if (events & (EPOLLERR | EPOLLHUP))
 		ret = -ENODEV;
+	else if (run)
+		net_settle_offloads(net);
 	if (ret == 0 && run && net->tx_blocked && (events & EPOLLOUT))
 		ret = net_tx(net);
 	if (ret == 0 && run && !net->rx_stalled && (events & EPOLLIN))
@@ -143,49 +186,27 @@ static void net_config_read(struct virtio_device *vdev, uint32_t off, void *buf,
 	memcpy(buf, config + off, len);
 }
 
-static void net_set_offload(struct virtio_net *net)
-{
-	unsigned offloads = 0;
-
-	if (virtio_has(&net->vdev, NET_F_GUEST_CSUM)) {
-		offloads = TAP_CSUM;
-		if (virtio_has(&net->vdev, NET_F_GUEST_TSO4))
-			offloads |= TAP_TSO4;
-		if (virtio_has(&net->vdev, NET_F_GUEST_TSO6))
-			offloads |= TAP_TSO6;
-	}
-
-	int ret = tap_set_offload(&net->tap, offloads);
-	if (ret < 0 && net->link)
-		log_guest(net->vdev.dev.vm->log, &net->vdev.guest_log,
-			  LOG_WARNING, "%s: cannot set offloads of %s: %s",
-			  net->vdev.dev.id, net->tap.name, strerror(-ret));
-}
-
+/* The doorbells that follow begin to poll. */
 static void net_activate(struct virtio_device *vdev)
 {
-	struct virtio_net *net = to_net(vdev);
-
-	net_set_offload(net);
-	net_update_poll(net);
+	to_net(vdev)->offloads_due = true;
 }
 
 static void net_forget(struct virtio_net *net)
 {
 	net->rx_stalled = false;
 	net->tx_blocked = false;
+	net->offloads_due = false;
 	net->rx_len = 0;
 }
 
+/* The next event of the tap finds nothing running, and ends polling. */
 static void net_stop(struct virtio_device *vdev)
 {
 	struct virtio_net *net = to_net(vdev);
 
-	net_poll(net, 0);
 	net_forget(net);
 	memcpy(net->mac, net->own_mac, sizeof(net->mac));
-	if (net->link)
-		tap_set_offload(&net->tap, 0);
 }
 
 static void net_notify(struct virtio_device *vdev, unsigned queue)
@@ -193,6 +214,7 @@ static void net_notify(struct virtio_device *vdev, unsigned queue)
 	struct virtio_net *net = to_net(vdev);
 	int ret = 0;
 
+	net_settle_offloads(net);
 	if (queue == NET_QUEUE_CTRL)
 		net_ctrl(net);
 	else if (queue == NET_QUEUE_TX && !net->tx_blocked)

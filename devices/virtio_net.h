@@ -43,6 +43,8 @@ enum {
  * @tap: the host's side
  * @source: polls the tap; added while @link is true
  * @link: the tap exists
+ * @offloads: TAP_* that the tap has been told of
+ * @offloads_due: a driver began: the tap has to be told of what it takes
  * @rx_stalled: the driver has to add buffers before we read on
  * @tx_blocked: the tap has to take packets before we send on
  * @mac: current address
@@ -60,6 +62,8 @@ struct virtio_net {
 	struct tap tap;
 	struct ev_source source;
 	bool link;
+	unsigned offloads;
+	bool offloads_due;
 	bool rx_stalled;
 	bool tx_blocked;
 	uint8_t mac[6];
