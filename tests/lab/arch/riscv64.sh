@@ -35,20 +35,25 @@ guest_off='devmem 0x100000 32 $((code ? 0x3333 | code << 16 : 0x5555))'
 # The last line that the host's firmware prints.
 firmware_end='^Boot HART MEDELEG'
 
-irqchips=(aia plic aia-soft)
+irqchips=(aia plic aia-soft plic-bare)
 
 # host_machine IRQCHIP: QEMU's arguments, in the array machine_args.
 #
 # Vectors are off because QEMU 10 loses writes to mstatus.MPV: an illegal
 # instruction of a nested guest, such as the first use of a vector, would
-# kill that guest.
+# kill that guest. The bare host has no extension that KVM can do without.
 host_machine() {
-	local type
+	local type=virt cpu=rva23s64,v=off
 	case $1 in
 	aia) type=virt,aia=aplic-imsic,aia-guests=4 ;;
 	aia-soft) type=virt,aia=aplic-imsic,aia-guests=0 ;;
-	plic) type=virt ;;
+	plic) ;;
+	plic-bare)
+		cpu=rv64,h=on,v=off,sstc=off,zicbom=off,zicboz=off,zicbop=off
+		cpu+=,zawrs=off,zfa=off,zba=off,zbb=off,zbc=off,zbs=off
+		cpu+=,svadu=off,zicond=off
+		;;
 	*) return 1 ;;
 	esac
-	machine_args=(-machine "$type" -cpu rva23s64,v=off)
+	machine_args=(-machine "$type" -cpu "$cpu")
 }
