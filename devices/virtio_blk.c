@@ -152,7 +152,7 @@ static const struct virtio_type blk_vtype = {
 	.notify = blk_notify,
 };
 
-static uint64_t blk_features(const struct virtio_blk *blk, bool discard)
+static uint64_t blk_features(const struct virtio_blk *blk)
 {
 	uint64_t features =
 		VIRTIO_BIT(BLK_F_SEG_MAX) | VIRTIO_BIT(BLK_F_BLK_SIZE) |
@@ -164,12 +164,12 @@ static uint64_t blk_features(const struct virtio_blk *blk, bool discard)
 		features |= VIRTIO_BIT(BLK_F_RO);
 	else
 		features |= VIRTIO_BIT(BLK_F_WRITE_ZEROES);
-	if (discard)
+	if (blk->discard)
 		features |= VIRTIO_BIT(BLK_F_DISCARD);
 	return features;
 }
 
-static void fill_config(struct virtio_blk *blk, bool discard)
+static void fill_config(struct virtio_blk *blk)
 {
 	const struct disk_info *info = &blk->disk->info;
 	uint8_t *config = blk->config;
@@ -188,8 +188,8 @@ static void fill_config(struct virtio_blk *blk, bool discard)
 		return;
 	le32_store(config + CFG_ZEROES_SECTORS, BLK_ZEROES_SECTORS);
 	le32_store(config + CFG_ZEROES_SEG, BLK_MAX_RANGES);
-	config[CFG_ZEROES_UNMAP] = discard;
-	if (!discard)
+	config[CFG_ZEROES_UNMAP] = blk->discard;
+	if (!blk->discard)
 		return;
 	le32_store(config + CFG_DISCARD_SECTORS, BLK_DISCARD_SECTORS);
 	le32_store(config + CFG_DISCARD_SEG, BLK_MAX_RANGES);
@@ -269,9 +269,9 @@ static int blk_create(struct vm *vm, const struct device_config *cfg,
 	if (ret < 0)
 		goto err_free;
 
-	bool discard = opts->discard && blk->disk->info.can_discard;
+	blk->discard = opts->discard && blk->disk->info.can_discard;
 	blk->nr_queues = queue_count(opts, vm);
-	fill_config(blk, discard);
+	fill_config(blk);
 	if (opts->serial != NULL)
 		memcpy(blk->serial, opts->serial, strlen(opts->serial));
 	ret = create_queues(blk, err);
@@ -282,8 +282,8 @@ static int blk_create(struct vm *vm, const struct device_config *cfg,
 	for (unsigned i = 0; i < blk->nr_queues; i++)
 		sizes[i] = BLK_QUEUE_SIZE;
 	ret = virtio_init(&blk->vdev, &virtio_blk_device, &blk_vtype, vm,
-			  cfg->index, blk_features(blk, discard), sizes,
-			  blk->nr_queues, err);
+			  cfg->index, blk_features(blk), sizes, blk->nr_queues,
+			  err);
 	if (ret < 0)
 		goto err_queues;
 	*out = &blk->vdev.dev;

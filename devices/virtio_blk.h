@@ -85,6 +85,7 @@ struct blk_queue {
  * @client: gets the disk's completions
  * @disk: owned
  * @sectors: capacity in units of 512 bytes
+ * @discard: the guest may give storage back
  * @config: configuration space; constant
  * @serial: padded with zeroes
  * @queues, @nr_queues: owned; their pools are one mapping of @pool_size bytes
@@ -94,6 +95,7 @@ struct virtio_blk {
 	struct disk_client client;
 	struct disk *disk;
 	uint64_t sectors;
+	bool discard;
 	uint8_t config[BLK_CFG_SIZE];
 	uint8_t serial[BLK_ID_SIZE];
 	struct blk_queue queues[BLK_MAX_QUEUES];

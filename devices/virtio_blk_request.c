@@ -225,7 +225,7 @@ static int load_range(const struct virtio_blk *blk, struct blk_request *req,
 	req->ranges[i] = (struct blk_range){
 		.offset = sector * DISK_SECTOR,
 		.length = count * DISK_SECTOR,
-		.unmap = (flags & BLK_RANGE_UNMAP) != 0,
+		.unmap = blk->discard && (flags & BLK_RANGE_UNMAP) != 0,
 	};
 	return BLK_S_OK;
 }

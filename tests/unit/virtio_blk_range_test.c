@@ -70,6 +70,22 @@ static void gives_storage_back_when_asked(void **state)
 	assert_file(f, SIZE / 2, SIZE / 2, false);
 }
 
+/* Whoever reserved all of a disk keeps it, whatever the guest asks for. */
+static void keeps_storage_with_discard_off(void **state)
+{
+	struct fixture *f = *state;
+
+	fill_file(f);
+	start(f, ",discard=off", ALL_FEATURES);
+	assert_false(f->m.features & VIRTIO_BIT(BLK_F_DISCARD));
+
+	blkcnt_t before = blocks(f);
+
+	assert_int_equal(ranges(f, T_ZEROES, 1, 0, SECTORS / 2, 1), S_OK);
+	assert_true(blocks(f) >= before);
+	assert_file(f, 0, SIZE / 2, true);
+}
+
 static void discards_ranges(void **state)
 {
 	struct fixture *f = *state;
@@ -167,6 +183,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(zeroes_ranges),
 		TEST(gives_storage_back_when_asked),
+		TEST(keeps_storage_with_discard_off),
 		TEST(discards_ranges),
 		TEST(checks_ranges),
 		TEST(needs_features_for_ranges),
