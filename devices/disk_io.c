@@ -15,7 +15,9 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#define WINDOW     256
+#define WINDOW 256
+/* So that a reset does not have to wait for all of a huge request. */
+#define DATA_PIECE MIB(16)
 #define ZERO_PIECE KIB(256)
 
 typedef ssize_t transfer_fn(int fd, const struct iovec *iov, int count,
@@ -29,7 +31,7 @@ static int window(const struct disk_request *req, uint64_t done,
 		  struct iovec *out)
 {
 	uint64_t skip = req->skip + done;
-	uint64_t left = req->length - done;
+	uint64_t left = min_u64(req->length - done, DATA_PIECE);
 	int n = 0;
 
 	for (unsigned i = 0; i < req->nr_iov && n < WINDOW && left > 0; i++) {
@@ -46,6 +48,14 @@ static int window(const struct disk_request *req, uint64_t done,
 		n++;
 	}
 	return n;
+}
+
+static bool is_cancelled(struct disk *disk)
+{
+	pthread_mutex_lock(&disk->lock);
+	bool cancel = disk->cancel;
+	pthread_mutex_unlock(&disk->lock);
+	return cancel;
 }
 
 static int transfer(struct disk *disk, const struct disk_request *req,
@@ -69,6 +79,8 @@ static int transfer(struct disk *disk, const struct disk_request *req,
 		if (n == 0)
 			return -EIO;
 		done += (uint64_t)n;
+		if (done < req->length && is_cancelled(disk))
+			return -ECANCELED;
 	}
 	return 0;
 }
@@ -149,15 +161,7 @@ static int do_discard(struct disk *disk, const struct disk_request *req)
 	return ret == 0 && req->through ? sync_data(disk) : ret;
 }
 
-static bool is_cancelled(struct disk *disk)
-{
-	pthread_mutex_lock(&disk->lock);
-	bool cancel = disk->cancel;
-	pthread_mutex_unlock(&disk->lock);
-	return cancel;
-}
-
-/* In pieces, so that a reset does not have to wait for all of it. */
+/* In pieces, for the same reason. */
 static int write_zero_bytes(struct disk *disk, const struct disk_request *req)
 {
 	static const uint8_t zeroes[4096];

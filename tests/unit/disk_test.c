@@ -411,6 +411,39 @@ static void cancels_a_long_one(void **state)
 			 0);
 }
 
+/* A guest may name the same memory so often that it makes gigabytes. */
+static void cancels_a_huge_transfer(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *buf = alloc(MIB(4));
+	struct iovec iov[16];
+	struct disk_request req = { .op = DISK_READ,
+				    .iov = iov,
+				    .nr_iov = ARRAY_SIZE(iov),
+				    .length = MIB(64) };
+	struct opener opener = { .f = f };
+	pthread_t thread;
+
+	for (size_t i = 0; i < ARRAY_SIZE(iov); i++)
+		iov[i] = (struct iovec){ buf, MIB(4) };
+	assert_int_equal(truncate(f->path, (off_t)MIB(64)), 0);
+	open_with(f, (struct disk_config){ .fd = -1, .threads = 1 });
+	fake_io_gate(false);
+	submit(f, &req);
+	fake_io_await(1);
+	pthread_mutex_lock(&f->lock);
+	disk_cancel(f->disk);
+	assert_int_equal(pthread_create(&thread, NULL, open_gate, &opener), 0);
+	disk_drain(f->disk);
+	pthread_mutex_unlock(&f->lock);
+	pthread_join(thread, NULL);
+	assert_int_equal(req.result, -ECANCELED);
+	assert_int_equal(fake_io_calls(FAKE_IO_PREADV), 1);
+	/* Only that once. */
+	assert_int_equal(run(f, req), 0);
+	free(buf);
+}
+
 /* Main thread and loop may both be delivering. */
 static void drains_while_the_loop_runs(void **state)
 {
@@ -451,6 +484,7 @@ int main(void)
 		TEST(delivers_in_one_batch),
 		TEST(cancels_what_waits),
 		TEST(cancels_a_long_one),
+		TEST(cancels_a_huge_transfer),
 		TEST(drains_while_the_loop_runs),
 	};
 
