@@ -106,8 +106,23 @@ int config_parse(struct vm_config *cfg, int argc, char **argv,
  */
 int config_check(struct vm_config *cfg, struct error *err);
 
-/** config_help() - Print the options of `privet run` to @out, by table */
+/**
+ * config_main_console() - The console that a guest prints to first
+ *
+ * Ports carry bytes for programs: none of them is one.
+ *
+ * Return: its index in @consoles, or -1 when there is none.
+ */
+static inline int config_main_console(const struct vm_config *cfg)
+{
+	for (unsigned i = 0; i < cfg->nr_consoles; i++) {
+		if (cfg->consoles[i].kind != CONSOLE_PORT)
+			return (int)i;
+	}
+	return -1;
+}
 
+/** config_help() - Print the options of `privet run` to @out, by table */
 void config_help(FILE *out);
 
 /**

@@ -9,6 +9,13 @@
 
 #define BASE_PROBE_EXTENSION 3U
 
+struct chardev *sbi_console(const struct vm *vm)
+{
+	int console = config_main_console(vm->cfg);
+
+	return console < 0 ? NULL : vm->consoles[console];
+}
+
 /*
  * SBI 2.0, chapter 4: of the base extension KVM forwards only the question
  * whether an experimental or vendor extension is there. None is.

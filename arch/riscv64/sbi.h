@@ -13,7 +13,9 @@
 
 #include <stdint.h>
 
+struct chardev;
 struct vcpu;
+struct vm;
 
 /* SBI 2.0, chapter 3 */
 #define SBI_SUCCESS           0
@@ -72,6 +74,9 @@ const struct sbi_ext *sbi_table(unsigned *count);
  */
 struct sbi_ret sbi_dispatch(struct vcpu *vcpu, uint64_t eid, uint64_t fid,
 			    const uint64_t args[6]);
+
+/** sbi_console() - What console calls use, or NULL when there is none */
+struct chardev *sbi_console(const struct vm *vm);
 
 /* The extensions */
 struct sbi_ret sbi_dbcn_call(struct vcpu *vcpu, uint64_t fid,

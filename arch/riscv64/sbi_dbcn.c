@@ -40,33 +40,33 @@ static bool range_is_ram(const struct vm *vm, const uint64_t args[6])
 static struct sbi_ret dbcn_write(struct vcpu *vcpu, const uint64_t args[6])
 {
 	struct vm *vm = vcpu->vm;
+	struct chardev *console = sbi_console(vm);
 	uint8_t buf[DBCN_PIECE];
 	size_t len = min_size(args[0], sizeof(buf));
 
 	if (!range_is_ram(vm, args) ||
 	    gmem_read(&vm->gmem, args[1], buf, len) < 0)
 		return sbi_error(SBI_ERR_INVALID_PARAM);
-	if (vm->consoles[0] == NULL)
+	if (console == NULL)
 		return sbi_error(SBI_ERR_FAILED);
 	if (len == 0)
 		return (struct sbi_ret){ .value = 0 };
-	return (struct sbi_ret){
-		.value = chardev_write(vm->consoles[0], buf, len),
-	};
+	return (struct sbi_ret){ .value = chardev_write(console, buf, len) };
 }
 
 static struct sbi_ret dbcn_read(struct vcpu *vcpu, const uint64_t args[6])
 {
 	struct vm *vm = vcpu->vm;
+	struct chardev *console = sbi_console(vm);
 	uint8_t buf[DBCN_PIECE];
 	size_t len = min_size(args[0], sizeof(buf));
 
 	if (!range_is_ram(vm, args))
 		return sbi_error(SBI_ERR_INVALID_PARAM);
-	if (vm->consoles[0] == NULL)
+	if (console == NULL)
 		return sbi_error(SBI_ERR_FAILED);
 	if (len > 0)
-		len = chardev_read(vm->consoles[0], buf, len);
+		len = chardev_read(console, buf, len);
 	if (gmem_write(&vm->gmem, args[1], buf, len) < 0)
 		return sbi_error(SBI_ERR_FAILED);
 	return (struct sbi_ret){ .value = len };
@@ -75,7 +75,7 @@ static struct sbi_ret dbcn_read(struct vcpu *vcpu, const uint64_t args[6])
 /* The one call that must not return before the byte is out. */
 static struct sbi_ret dbcn_write_byte(struct vcpu *vcpu, const uint64_t args[6])
 {
-	struct chardev *console = vcpu->vm->consoles[0];
+	struct chardev *console = sbi_console(vcpu->vm);
 	uint8_t byte = (uint8_t)args[0];
 
 	if (console == NULL)

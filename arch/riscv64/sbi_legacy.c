@@ -20,7 +20,7 @@ static struct sbi_ret legacy_ret(int64_t a0, const uint64_t args[6])
 struct sbi_ret sbi_legacy_putchar(struct vcpu *vcpu, uint64_t fid,
 				  const uint64_t args[6])
 {
-	struct chardev *console = vcpu->vm->consoles[0];
+	struct chardev *console = sbi_console(vcpu->vm);
 	uint8_t byte = (uint8_t)args[0];
 
 	(void)fid;
@@ -33,7 +33,7 @@ struct sbi_ret sbi_legacy_putchar(struct vcpu *vcpu, uint64_t fid,
 struct sbi_ret sbi_legacy_getchar(struct vcpu *vcpu, uint64_t fid,
 				  const uint64_t args[6])
 {
-	struct chardev *console = vcpu->vm->consoles[0];
+	struct chardev *console = sbi_console(vcpu->vm);
 	uint8_t byte;
 
 	(void)fid;

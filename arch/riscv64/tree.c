@@ -103,16 +103,6 @@ static bool names_console(const char *params)
 	return false;
 }
 
-/* First console that the guest can print to, or NULL. */
-static const struct console_config *first_console(const struct vm_config *cfg)
-{
-	for (unsigned i = 0; i < cfg->nr_consoles; i++) {
-		if (cfg->consoles[i].kind != CONSOLE_PORT)
-			return &cfg->consoles[i];
-	}
-	return NULL;
-}
-
 static bool has_serial(const struct vm_config *cfg)
 {
 	for (unsigned i = 0; i < cfg->nr_consoles; i++) {
@@ -129,11 +119,11 @@ static bool has_serial(const struct vm_config *cfg)
 static int tree_bootargs(const struct vm_config *cfg, struct fdt_builder *fdt)
 {
 	const char *params = cfg->params != NULL ? cfg->params : "";
-	const struct console_config *console = first_console(cfg);
+	int console = config_main_console(cfg);
 	const char *added = "";
 	char *line = NULL;
 
-	if (console != NULL && console->kind == CONSOLE_VIRTIO &&
+	if (console >= 0 && cfg->consoles[console].kind == CONSOLE_VIRTIO &&
 	    !names_console(params))
 		added = params[0] != '\0' ? " console=hvc0" : "console=hvc0";
 	if (asprintf(&line, "%s%s", params, added) < 0)

@@ -59,9 +59,10 @@ size_t chardev_read(struct chardev *cd, void *buf, size_t len)
 
 struct fixture {
 	struct vm vm;
+	struct vm_config cfg;
 	struct log log;
 	struct vcpu vcpu;
-	struct chardev console;
+	struct chardev console, port;
 };
 
 static int setup(void **state)
@@ -76,6 +77,8 @@ static int setup(void **state)
 		.name = "test",
 	};
 	f->vm.log = &f->log;
+	f->vm.cfg = &f->cfg;
+	f->cfg.nr_consoles = 1;
 	f->vm.consoles[0] = &f->console;
 	f->console.room = sizeof(f->console.out);
 	f->vcpu = (struct vcpu){ .vm = &f->vm, .fd = -1 };
@@ -289,7 +292,7 @@ static void bad_ranges_are_refused(void **state)
 				   SBI_ERR_INVALID_PARAM, 0);
 		}
 		/* A bad range is bad without a console, too. */
-		f->vm.consoles[0] = NULL;
+		f->cfg.nr_consoles = 0;
 	}
 	assert_int_equal(f->console.calls, 0);
 }
@@ -350,11 +353,8 @@ static void other_functions_are_refused(void **state)
 			   SBI_ERR_NOT_SUPPORTED, 0);
 }
 
-static void no_console(void **state)
+static void assert_no_console(struct fixture *f)
 {
-	struct fixture *f = *state;
-
-	f->vm.consoles[0] = NULL;
 	assert_ret(dbcn(f, DBCN_WRITE, 1, LAYOUT_RAM_BASE, 0), SBI_ERR_FAILED,
 		   0);
 	assert_ret(dbcn(f, DBCN_READ, 1, LAYOUT_RAM_BASE, 0), SBI_ERR_FAILED,
@@ -363,6 +363,44 @@ static void no_console(void **state)
 	/* Legacy: thrown away; nothing to read. a1 is preserved. */
 	assert_ret(call(f, SBI_EXT_LEGACY_PUTCHAR, 0, 'x', 77, 0), 0, 77);
 	assert_ret(call(f, SBI_EXT_LEGACY_GETCHAR, 0, 0, 77, 0), -1, 77);
+	assert_int_equal(f->console.calls, 0);
+}
+
+static void no_console(void **state)
+{
+	struct fixture *f = *state;
+
+	f->console.in = "x";
+	f->cfg.consoles[0].kind = CONSOLE_PORT;
+	assert_no_console(f);
+	f->cfg.nr_consoles = 0;
+	assert_no_console(f);
+}
+
+/* A port carries a program's bytes, wherever it stands among the options. */
+static void ports_are_passed_over(void **state)
+{
+	struct fixture *f = *state;
+
+	f->port.room = sizeof(f->port.out);
+	f->port.in = "port";
+	f->cfg.nr_consoles = 3;
+	f->cfg.consoles[0].kind = CONSOLE_PORT;
+	f->vm.consoles[0] = &f->port;
+	f->cfg.consoles[1].kind = CONSOLE_VIRTIO;
+	f->vm.consoles[1] = &f->console;
+	f->cfg.consoles[2].kind = CONSOLE_SERIAL;
+	f->vm.consoles[2] = &f->port;
+
+	put(f, LAYOUT_RAM_BASE, "w", 1);
+	f->console.in = "xy";
+	assert_ret(dbcn(f, DBCN_WRITE, 1, LAYOUT_RAM_BASE, 0), SBI_SUCCESS, 1);
+	assert_ret(dbcn(f, DBCN_READ, 1, LAYOUT_RAM_BASE, 0), SBI_SUCCESS, 1);
+	assert_ret(dbcn(f, DBCN_BYTE, 'b', 0, 0), SBI_SUCCESS, 0);
+	assert_ret(call(f, SBI_EXT_LEGACY_PUTCHAR, 0, 'p', 7, 0), 0, 7);
+	assert_ret(call(f, SBI_EXT_LEGACY_GETCHAR, 0, 0, 7, 0), 'y', 7);
+	assert_out(f, "wbp");
+	assert_int_equal(f->port.calls, 0);
 }
 
 static void legacy_console(void **state)
@@ -400,6 +438,7 @@ int main(void)
 		TEST(write_byte),
 		TEST(other_functions_are_refused),
 		TEST(no_console),
+		TEST(ports_are_passed_over),
 		TEST(legacy_console),
 	};
 
