@@ -132,6 +132,15 @@ static int read_required(int fd, const char *name, uint64_t id, uint64_t *value,
 	return 0;
 }
 
+/*
+ * Vector extensions need V. KVM names some of them on a host whose harts have
+ * no vectors, or whose kernel does not use them.
+ */
+static bool lacks_base(const struct isa *isa, const char *name)
+{
+	return name[0] == 'z' && name[1] == 'v' && !has_letter(isa, "v");
+}
+
 static uint64_t read_optional(int fd, uint64_t id)
 {
 	uint64_t value = 0;
@@ -154,6 +163,8 @@ int isa_read(int vcpu_fd, bool has_aia, struct isa *isa, struct error *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(exts); i++) {
 		if (exts[i].id == KVM_RISCV_ISA_EXT_SSAIA && !has_aia)
+			continue;
+		if (lacks_base(isa, exts[i].name))
 			continue;
 		if (read_optional(vcpu_fd, RVREG_ISA_EXT(exts[i].id)) == 1)
 			isa->exts[i / 64] |= UINT64_C(1) << (i % 64);

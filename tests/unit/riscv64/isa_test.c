@@ -99,6 +99,23 @@ static void ssaia_needs_an_aia(void **state)
 	assert_string(&isa, "rv64imafdc_sstc");
 }
 
+static void vector_extensions_need_vectors(void **state)
+{
+	struct isa isa;
+
+	(void)state;
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZVBB), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZVFHMIN), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZVKT), 1);
+	stub_add(RVREG_ISA_EXT(KVM_RISCV_ISA_EXT_ZFHMIN), 1);
+	read_isa(true, &isa);
+	assert_string(&isa, "rv64imafdc_zfhmin");
+
+	stub_add(RVREG_CONFIG(isa), letters("imafdcv"));
+	read_isa(true, &isa);
+	assert_string(&isa, "rv64imafdcv_zfhmin_zvbb_zvfhmin_zvkt");
+}
+
 static void hypervisor_extension_is_never_named(void **state)
 {
 	struct isa isa;
@@ -229,6 +246,7 @@ int main(void)
 		cmocka_unit_test_setup(host_with_nothing_optional, setup),
 		cmocka_unit_test_setup(extensions_in_canonical_order, setup),
 		cmocka_unit_test_setup(ssaia_needs_an_aia, setup),
+		cmocka_unit_test_setup(vector_extensions_need_vectors, setup),
 		cmocka_unit_test_setup(hypervisor_extension_is_never_named,
 				       setup),
 		cmocka_unit_test_setup(errors_of_optional_registers_mean_absent,
