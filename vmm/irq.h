@@ -59,7 +59,14 @@ void irq_line_destroy(struct irq_line *line);
 int irq_line_power_on(struct irq_line *line, struct error *err);
 void irq_line_power_off(struct irq_line *line);
 
-/** irq_pulse() - Signal an IRQ_EDGE line; Context: any thread, any lock */
+/**
+ * irq_pulse() - Signal an IRQ_EDGE line
+ *
+ * Without an irqfd it raises the input and lowers it again: two pulses of one
+ * line that overlapped would be one to the guest.
+ *
+ * Context: the device's lock; any thread.
+ */
 void irq_pulse(struct irq_line *line);
 
 /** irq_set_level() - Drive an IRQ_LEVEL line; Context: the device's lock */

@@ -30,7 +30,7 @@ struct irqchip;
  *	runs; sets every input inactive
  * @power_off: called before that KVM VM goes away
  * @set_level: drive an input; any thread; must not block. Edge-triggered
- *	inputs act on the change to true
+ *	inputs act on the change to true; calls for one input do not overlap
  * @fdt: emit the controller's node(s) into /soc
  * @fdt_phandle: phandle that an `interrupt-parent` names
  * @fdt_cells: fill the interrupt specifier of one input
