@@ -97,8 +97,10 @@ struct chardev_env {
  * helps, Ctrl-A sends itself. pty: the name of the slave is logged.
  * socket: listens; one client at a time, a new one takes over, the guest does
  * not notice. A stale socket file (nobody listens) is replaced; any other
- * file there is refused. file: created or truncated only here, that is after
- * the whole configuration was found good.
+ * file there is refused.
+ *
+ * Nothing on the host is made, replaced or truncated yet; what can be checked
+ * without that is.
  *
  * Context: main thread while building. SIGPIPE is ignored in this process, and
  * descriptors 0 to 2 are open.
@@ -107,7 +109,14 @@ int chardev_open(const struct chardev_env *env, const char *name,
 		 const struct chardev_config *cfg, struct chardev **out,
 		 struct error *err);
 
-/** chardev_start() - Raw mode, watch descriptors; before the guest runs */
+/**
+ * chardev_start() - Make the file, socket or link, enter raw mode, and begin
+ *
+ * Only when all else about the machine was found good, and before the guest
+ * runs. After a failure, as without it, chardev_close() undoes what was done.
+ *
+ * Context: main thread.
+ */
 int chardev_start(struct chardev *cd, struct error *err);
 
 /**

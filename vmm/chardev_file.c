@@ -11,28 +11,52 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+static int cannot_open(struct chardev *cd, int ret, struct error *err)
+{
+	return error_host(err, ret,
+			  "%s: cannot open \"%s\" for writing: %s; check the "
+			  "path and its permissions",
+			  cd->name, cd->path, strerror(-ret));
+}
+
+/* The file itself is left alone until the machine can start. */
 static int file_open(struct chardev *cd, const struct chardev_config *cfg,
 		     struct error *err)
 {
+	struct stat st;
+	int ret = 0;
+
+	(void)cfg;
+	if (stat(cd->path, &st) == 0) {
+		if (S_ISDIR(st.st_mode))
+			return cannot_open(cd, -EISDIR, err);
+		if (access(cd->path, W_OK) < 0)
+			return cannot_open(cd, -errno, err);
+	} else if (errno == ENOENT && lstat(cd->path, &st) < 0) {
+		ret = chardev_check_new(cd, err);
+	}
+	cd->reader = true;
+	cd->connected = true;
+	return ret;
+}
+
+static int file_make(struct chardev *cd, struct error *err)
+{
 	int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
 
-	int fd = open(cfg->path, flags | (cfg->append ? O_APPEND : O_TRUNC),
-		      0666);
+	int fd =
+		open(cd->path, flags | (cd->append ? O_APPEND : O_TRUNC), 0666);
 	if (fd < 0)
-		return error_host(err, -errno,
-				  "%s: cannot open \"%s\" for writing: %s; "
-				  "check the path and its permissions",
-				  cd->name, cfg->path, strerror(errno));
+		return cannot_open(cd, -errno, err);
 
 	int ret = chardev_end_open(&cd->out, fd, END_OURS);
 	close(fd);
 	if (ret < 0)
 		return error_host(err, ret, "%s: cannot use \"%s\": %s",
-				  cd->name, cfg->path, strerror(-ret));
-	cd->reader = true;
-	cd->connected = true;
+				  cd->name, cd->path, strerror(-ret));
 	return 0;
 }
 
@@ -84,6 +108,7 @@ static int fd_open(struct chardev *cd, const struct chardev_config *cfg,
 const struct chardev_ops chardev_file_ops = {
 	.size = sizeof(struct chardev),
 	.open = file_open,
+	.make = file_make,
 	.ended = chardev_retire,
 };
 

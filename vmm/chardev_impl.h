@@ -75,19 +75,24 @@ struct chardev_ring {
 /**
  * struct chardev_ops - A backend
  * @size: bytes of its struct, which begins with a struct chardev
- * @open: open what can be opened now
+ * @open: check what can be checked, and open what leaves no trace on the host:
+ *	the machine may still turn out to be impossible
+ * @make: make what others see: files, sockets, links, a terminal's mode. Main
+ *	thread; undoes itself when it fails; may be NULL
  * @start: begin to watch; may be NULL
  * @input: bytes came from the host; NULL: they go to the guest
  * @ended: reading met the end or an error, or writing an error, on @end;
  *	@error is 0 or negative errno. Must stop the use of @end
  * @paused: nothing is read because the guest does not read; may be NULL, may
  *	be called again while that lasts
- * @close: release what the backend has beside the two ends; may be NULL
+ * @close: release what the backend has beside the two ends, however far it
+ *	got after @open; may be NULL
  */
 struct chardev_ops {
 	size_t size;
 	int (*open)(struct chardev *cd, const struct chardev_config *cfg,
 		    struct error *err);
+	int (*make)(struct chardev *cd, struct error *err);
 	int (*start)(struct chardev *cd, struct error *err);
 	void (*input)(struct chardev *cd, const uint8_t *buf, size_t len);
 	void (*ended)(struct chardev *cd, struct chardev_end *end, int error);
@@ -98,7 +103,7 @@ struct chardev_ops {
 /**
  * struct chardev - What every backend's struct begins with
  * @ops: the backend; NULL for CHARDEV_NULL
- * @env, @name: copied at chardev_open()
+ * @env, @name, @path, @append: copied at chardev_open()
  * @lock: a leaf lock; guards the members up to @progress_ns
  * @reader: somebody takes output
  * @connected: somebody is at the other end, in either direction
@@ -119,6 +124,8 @@ struct chardev {
 	const struct chardev_ops *ops;
 	struct chardev_env env;
 	char *name;
+	char *path;
+	bool append;
 
 	pthread_mutex_t lock;
 	struct chardev_ring tx;
@@ -148,6 +155,13 @@ extern const struct chardev_ops chardev_pty_ops;
 extern const struct chardev_ops chardev_socket_ops;
 extern const struct chardev_ops chardev_file_ops;
 extern const struct chardev_ops chardev_fd_ops;
+
+/*
+ * chardev_open.c, for backends.
+ */
+
+/** chardev_check_new() - Whether something can be made at cd->path */
+int chardev_check_new(struct chardev *cd, struct error *err);
 
 /*
  * chardev.c, for backends.

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 static const struct chardev_ops *const backends[] = {
 	[CHARDEV_NULL] = NULL,
@@ -34,13 +35,28 @@ static void free_chardev(struct chardev *cd)
 	free(cd->tx.data);
 	free(cd->rx.data);
 	free(cd->name);
+	free(cd->path);
 	free(cd);
 }
 
-static struct chardev *alloc_chardev(const struct chardev_env *env,
-				     const char *name, enum chardev_kind kind)
+static int copy_names(struct chardev *cd, const char *name, const char *path)
 {
-	const struct chardev_ops *ops = backends[kind];
+	cd->name = strdup(name);
+	if (cd->name == NULL)
+		return -ENOMEM;
+	if (path != NULL) {
+		cd->path = strdup(path);
+		if (cd->path == NULL)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static struct chardev *alloc_chardev(const struct chardev_env *env,
+				     const char *name,
+				     const struct chardev_config *cfg)
+{
+	const struct chardev_ops *ops = backends[cfg->kind];
 	struct chardev *cd = calloc(1, ops ? ops->size : sizeof(*cd));
 
 	if (cd == NULL)
@@ -52,8 +68,9 @@ static struct chardev *alloc_chardev(const struct chardev_env *env,
 	cd->stall_ms = CHARDEV_STALL_MS;
 	chardev_end_init(&cd->in, cd, EPOLLIN);
 	chardev_end_init(&cd->out, cd, EPOLLOUT);
-	cd->name = strdup(name);
-	if (cd->name == NULL || (ops != NULL && make_rings(cd) < 0)) {
+	cd->append = cfg->append;
+	if (copy_names(cd, name, cfg->path) < 0 ||
+	    (ops != NULL && make_rings(cd) < 0)) {
 		free_chardev(cd);
 		return NULL;
 	}
@@ -67,7 +84,7 @@ int chardev_open(const struct chardev_env *env, const char *name,
 	if ((size_t)cfg->kind >= ARRAY_SIZE(backends))
 		return error_usage(err, "%s: no such backend", name);
 
-	struct chardev *cd = alloc_chardev(env, name, cfg->kind);
+	struct chardev *cd = alloc_chardev(env, name, cfg);
 	if (cd == NULL)
 		return error_nomem(err, name);
 	if (cd->ops == NULL) {
@@ -98,6 +115,37 @@ err_free:
 	return ret;
 }
 
+/* What access() says of the folder of @path. */
+static int check_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	int ret;
+
+	if (slash == NULL) {
+		ret = access(".", W_OK | X_OK);
+	} else {
+		/* With its slash: that is right for the root, too. */
+		char *folder = strndup(path, (size_t)(slash - path) + 1);
+		if (folder == NULL)
+			return -ENOMEM;
+		ret = access(folder, W_OK | X_OK);
+		free(folder);
+	}
+	return ret < 0 ? -errno : 0;
+}
+
+int chardev_check_new(struct chardev *cd, struct error *err)
+{
+	int ret = check_folder(cd->path);
+
+	if (ret < 0)
+		return error_host(err, ret,
+				  "%s: cannot make \"%s\": %s; check the path "
+				  "and its permissions",
+				  cd->name, cd->path, strerror(-ret));
+	return 0;
+}
+
 struct start_call {
 	struct chardev *cd;
 	struct error *err;
@@ -121,6 +169,10 @@ int chardev_start(struct chardev *cd, struct error *err)
 {
 	if (cd->ops == NULL || cd->started)
 		return 0;
+
+	int ret = cd->ops->make != NULL ? cd->ops->make(cd, err) : 0;
+	if (ret < 0)
+		return ret;
 
 	struct start_call call = { .cd = cd, .err = err };
 

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <termios.h>
 #include <unistd.h>
 #include "vmm/log.h"
@@ -26,13 +27,13 @@
 /**
  * struct chardev_pty - State of the backend
  * @slave: path of the slave
- * @link: symbolic link to it that we made; NULL if none
+ * @linked: cd.path is a symbolic link to it that we made
  * @check: looks whether somebody opened the slave
  */
 struct chardev_pty {
 	struct chardev cd;
 	char slave[64];
-	char *link;
+	bool linked;
 	struct ev_timer check;
 };
 
@@ -90,6 +91,14 @@ static int prepare_slave(struct chardev_pty *p, int master)
 	return ret;
 }
 
+static int cannot_link(struct chardev *cd, int ret, struct error *err)
+{
+	return error_host(err, ret,
+			  "%s: cannot make \"%s\" a link to a terminal: %s; "
+			  "use another path",
+			  cd->name, cd->path, strerror(-ret));
+}
+
 /* What a monitor that was killed left behind may be replaced. */
 static bool is_old_link(const char *path)
 {
@@ -101,25 +110,32 @@ static bool is_old_link(const char *path)
 	       memcmp(target, prefix, sizeof(prefix) - 1) == 0;
 }
 
-static int make_link(struct chardev_pty *p, const char *path, struct error *err)
+/* Whether the link can be made, as far as can be told beforehand. */
+static int check_link(struct chardev *cd, struct error *err)
 {
-	p->link = strdup(path);
-	if (p->link == NULL)
-		return error_nomem(err, p->cd.name);
+	struct stat st;
 
-	int ret = symlink(p->slave, path) < 0 ? -errno : 0;
-	if (ret == -EEXIST && is_old_link(path)) {
-		unlink(path);
-		ret = symlink(p->slave, path) < 0 ? -errno : 0;
+	if (lstat(cd->path, &st) == 0 && !is_old_link(cd->path))
+		return cannot_link(cd, -EEXIST, err);
+	return chardev_check_new(cd, err);
+}
+
+static int pty_make(struct chardev *cd, struct error *err)
+{
+	struct chardev_pty *p = to_pty(cd);
+
+	if (cd->path == NULL)
+		return 0;
+
+	int ret = symlink(p->slave, cd->path) < 0 ? -errno : 0;
+	if (ret == -EEXIST && is_old_link(cd->path)) {
+		unlink(cd->path);
+		ret = symlink(p->slave, cd->path) < 0 ? -errno : 0;
 	}
-	if (ret < 0) {
-		free(p->link);
-		error_host(err, ret,
-			   "%s: cannot make \"%s\" a link to %s: %s; use "
-			   "another path",
-			   p->cd.name, path, p->slave, strerror(-ret));
-	}
-	return ret;
+	if (ret < 0)
+		return cannot_link(cd, ret, err);
+	p->linked = true;
+	return 0;
 }
 
 static void remove_link(struct chardev_pty *p)
@@ -127,11 +143,9 @@ static void remove_link(struct chardev_pty *p)
 	char target[sizeof(p->slave)] = { 0 };
 
 	/* Another monitor may have taken the path over. */
-	if (p->link != NULL &&
-	    readlink(p->link, target, sizeof(target) - 1) > 0 &&
+	if (p->linked && readlink(p->cd.path, target, sizeof(target) - 1) > 0 &&
 	    strcmp(target, p->slave) == 0)
-		unlink(p->link);
-	free(p->link);
+		unlink(p->cd.path);
 }
 
 static int open_master(struct chardev_pty *p, struct error *err)
@@ -162,19 +176,20 @@ static int pty_open(struct chardev *cd, const struct chardev_config *cfg,
 		    struct error *err)
 {
 	struct chardev_pty *p = to_pty(cd);
+	int ret = 0;
 
-	int ret = open_master(p, err);
+	(void)cfg;
+	if (cd->path != NULL)
+		ret = check_link(cd, err);
+	if (ret == 0)
+		ret = open_master(p, err);
 	if (ret < 0)
 		return ret;
 	ret = ev_timer_init(&p->check, cd->env.loop, on_check, NULL);
 	if (ret < 0)
 		return error_host(err, ret, "%s: cannot make a timer: %s",
 				  cd->name, strerror(-ret));
-	if (cfg->path != NULL)
-		ret = make_link(p, cfg->path, err);
-	if (ret < 0)
-		ev_timer_destroy(&p->check);
-	return ret;
+	return 0;
 }
 
 static int pty_start(struct chardev *cd, struct error *err)
@@ -183,7 +198,7 @@ static int pty_start(struct chardev *cd, struct error *err)
 
 	(void)err;
 	/* Without a link, this line is the only way to learn its name. */
-	log_write(cd->env.log, p->link != NULL ? LOG_INFO : LOG_WARNING,
+	log_write(cd->env.log, p->linked ? LOG_INFO : LOG_WARNING,
 		  "%s: the terminal is %s", cd->name, p->slave);
 	check_later(p);
 	return 0;
@@ -200,6 +215,7 @@ static void pty_close(struct chardev *cd)
 const struct chardev_ops chardev_pty_ops = {
 	.size = sizeof(struct chardev_pty),
 	.open = pty_open,
+	.make = pty_make,
 	.start = pty_start,
 	.ended = pty_ended,
 	.close = pty_close,

@@ -27,14 +27,14 @@
  * struct chardev_socket - State of the backend
  * @listener: listening socket; its fd is owned
  * @retry: listens again
- * @path: of the socket file, to be removed; NULL when there is none
+ * @bound: the socket file is ours and has to be removed
  * @dev, @ino: what was made there: nobody else's file is removed
  */
 struct chardev_socket {
 	struct chardev cd;
 	struct ev_source listener;
 	struct ev_timer retry;
-	char *path;
+	bool bound;
 	dev_t dev;
 	ino_t ino;
 };
@@ -117,25 +117,25 @@ static void on_retry(struct ev_timer *timer)
  * Opening.
  */
 
-static int make_address(struct chardev *cd, const char *path,
-			struct sockaddr_un *addr, struct error *err)
+static int make_address(struct chardev *cd, struct sockaddr_un *addr,
+			struct error *err)
 {
-	size_t len = strlen(path);
+	size_t len = strlen(cd->path);
 
 	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (len == 0 || len >= sizeof(addr->sun_path))
 		return error_usage(err,
 				   "%s: the path of a socket has 1 to %zu "
 				   "bytes, \"%s\" has %zu; use a shorter one",
-				   cd->name, sizeof(addr->sun_path) - 1, path,
-				   len);
-	memcpy(addr->sun_path, path, len + 1);
+				   cd->name, sizeof(addr->sun_path) - 1,
+				   cd->path, len);
+	memcpy(addr->sun_path, cd->path, len + 1);
 	return 0;
 }
 
-static int new_socket(struct chardev *cd, struct error *err)
+static int new_socket(struct chardev *cd, int type, struct error *err)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return error_host(err, -errno, "%s: cannot make a socket: %s",
@@ -143,74 +143,102 @@ static int new_socket(struct chardev *cd, struct error *err)
 	return fd;
 }
 
-/* Removes a socket file that nobody listens on. */
-static int remove_stale(struct chardev *cd, const struct sockaddr_un *addr,
-			struct error *err)
+/*
+ * Whether anybody has the socket file open: 0 nobody, negative errno with the
+ * reason in @err. A socket of another type never gets a connection (EPROTOTYPE
+ * where somebody is there), so that he does not lose his client to us.
+ */
+static int check_stale(struct chardev *cd, const struct sockaddr_un *addr,
+		       struct error *err)
 {
-	const char *path = addr->sun_path;
+	int fd = new_socket(cd, SOCK_DGRAM, err);
+	if (fd < 0)
+		return fd;
+	int ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
+	int error = ret < 0 ? errno : 0;
+	close(fd);
+	if (error == ECONNREFUSED || error == ENOENT)
+		return 0;
+	if (error == 0 || error == EPROTOTYPE)
+		return error_host(err, -EADDRINUSE,
+				  "%s: another process listens on \"%s\"; end "
+				  "it or use another path",
+				  cd->name, cd->path);
+	return error_host(err, -error,
+			  "%s: \"%s\" exists, and trying it failed: %s; "
+			  "remove it or use another path",
+			  cd->name, cd->path, strerror(error));
+}
+
+/*
+ * Whether a socket can be made at the path.
+ *
+ * Return: 0, 1 when a stale one has to be removed first, or negative errno.
+ */
+static int check_path(struct chardev *cd, const struct sockaddr_un *addr,
+		      struct error *err)
+{
 	struct stat st;
 
-	/* bind() will say what is wrong with the path. */
-	if (lstat(path, &st) < 0)
-		return 0;
+	if (lstat(cd->path, &st) < 0)
+		return chardev_check_new(cd, err);
 	if (!S_ISSOCK(st.st_mode))
 		return error_host(err, -EEXIST,
 				  "%s: \"%s\" exists and is not a socket; "
 				  "remove it or use another path",
-				  cd->name, path);
+				  cd->name, cd->path);
+	int ret = check_stale(cd, addr, err);
+	if (ret == 0)
+		ret = chardev_check_new(cd, err);
+	return ret < 0 ? ret : 1;
+}
 
-	int fd = new_socket(cd, err);
-	if (fd < 0)
-		return fd;
-	int ret = connect(fd, (const struct sockaddr *)addr, sizeof(*addr));
-	bool stale = ret < 0 && errno == ECONNREFUSED;
-	close(fd);
-	if (!stale)
-		return error_host(err, -EADDRINUSE,
-				  "%s: another process listens on \"%s\"; end "
-				  "it or use another path",
-				  cd->name, path);
-	if (unlink(path) < 0 && errno != ENOENT)
-		return error_host(err, -errno,
-				  "%s: cannot remove the stale socket \"%s\": "
-				  "%s",
-				  cd->name, path, strerror(errno));
+static int bind_path(struct chardev_socket *s, int fd,
+		     const struct sockaddr_un *addr)
+{
+	const char *path = s->cd.path;
+	struct stat st;
+
+	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
+		return -errno;
+	if (lstat(path, &st) < 0 || listen(fd, 4) < 0) {
+		int ret = -errno;
+		unlink(path);
+		return ret;
+	}
+	s->bound = true;
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
 	return 0;
 }
 
-static int listen_on_path(struct chardev_socket *s, const char *path,
-			  struct error *err)
+static int socket_make(struct chardev *cd, struct error *err)
 {
-	struct chardev *cd = &s->cd;
+	struct chardev_socket *s = to_socket(cd);
 	struct sockaddr_un addr;
-	struct stat st;
 
-	int ret = make_address(cd, path, &addr, err);
+	/* A descriptor that was handed over listens already. */
+	if (s->listener.fd >= 0)
+		return 0;
+	int ret = make_address(cd, &addr, err);
 	if (ret == 0)
-		ret = remove_stale(cd, &addr, err);
+		ret = check_path(cd, &addr, err);
 	if (ret < 0)
 		return ret;
-	int fd = new_socket(cd, err);
+	if (ret > 0)
+		unlink(cd->path);
+	int fd = new_socket(cd, SOCK_STREAM, err);
 	if (fd < 0)
 		return fd;
-	s->path = strdup(path);
-	if (s->path == NULL) {
+	ret = bind_path(s, fd, &addr);
+	if (ret < 0) {
 		close(fd);
-		return error_nomem(err, cd->name);
-	}
-	if (bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    lstat(path, &st) < 0 || listen(fd, 4) < 0) {
-		ret = error_host(err, -errno,
-				 "%s: cannot listen on \"%s\": %s; check the "
-				 "path and its permissions",
-				 cd->name, path, strerror(errno));
-		close(fd);
-		free(s->path);
-		return ret;
+		return error_host(err, ret,
+				  "%s: cannot listen on \"%s\": %s; check the "
+				  "path and its permissions",
+				  cd->name, cd->path, strerror(-ret));
 	}
 	s->listener.fd = fd;
-	s->dev = st.st_dev;
-	s->ino = st.st_ino;
 	return 0;
 }
 
@@ -247,11 +275,21 @@ static void socket_close(struct chardev *cd)
 	if (cd->started)
 		evloop_remove(cd->env.loop, &s->listener);
 	ev_timer_destroy(&s->retry);
-	close(s->listener.fd);
-	if (s->path != NULL && lstat(s->path, &st) == 0 &&
-	    st.st_dev == s->dev && st.st_ino == s->ino)
-		unlink(s->path);
-	free(s->path);
+	if (s->listener.fd >= 0)
+		close(s->listener.fd);
+	if (s->bound && lstat(cd->path, &st) == 0 && st.st_dev == s->dev &&
+	    st.st_ino == s->ino)
+		unlink(cd->path);
+}
+
+static int socket_check(struct chardev *cd, struct error *err)
+{
+	struct sockaddr_un addr;
+
+	int ret = make_address(cd, &addr, err);
+	if (ret == 0)
+		ret = check_path(cd, &addr, err);
+	return ret < 0 ? ret : 0;
 }
 
 static int socket_open(struct chardev *cd, const struct chardev_config *cfg,
@@ -271,7 +309,7 @@ static int socket_open(struct chardev *cd, const struct chardev_config *cfg,
 	if (cfg->fd >= 0)
 		ret = listen_on_fd(s, cfg->fd, err);
 	else
-		ret = listen_on_path(s, cfg->path, err);
+		ret = socket_check(cd, err);
 	if (ret < 0)
 		ev_timer_destroy(&s->retry);
 	return ret;
@@ -285,14 +323,16 @@ static int socket_start(struct chardev *cd, struct error *err)
 	if (ret < 0)
 		return error_host(err, ret, "%s: cannot watch the socket: %s",
 				  cd->name, strerror(-ret));
-	if (s->path != NULL)
-		log_info(cd->env.log, "%s: listening on %s", cd->name, s->path);
+	if (s->bound)
+		log_info(cd->env.log, "%s: listening on %s", cd->name,
+			 cd->path);
 	return 0;
 }
 
 const struct chardev_ops chardev_socket_ops = {
 	.size = sizeof(struct chardev_socket),
 	.open = socket_open,
+	.make = socket_make,
 	.start = socket_start,
 	.ended = socket_ended,
 	.close = socket_close,

@@ -183,7 +183,7 @@ static void set_crlf(struct log *log, bool on)
 				 __ATOMIC_RELAXED);
 }
 
-static int stdio_start(struct chardev *cd, struct error *err)
+static int stdio_make(struct chardev *cd, struct error *err)
 {
 	struct chardev_stdio *s = to_stdio(cd);
 
@@ -209,7 +209,7 @@ static void stdio_close(struct chardev *cd)
 const struct chardev_ops chardev_stdio_ops = {
 	.size = sizeof(struct chardev_stdio),
 	.open = stdio_open,
-	.start = stdio_start,
+	.make = stdio_make,
 	.input = stdio_input,
 	.ended = chardev_retire,
 	.paused = stdio_paused,

@@ -286,6 +286,58 @@ static void test_stale_file(void **state)
 	assert_int_equal(access(x->path, F_OK), -1);
 }
 
+static int try_start(struct fake_chardev *f, struct error *err)
+{
+	return chardev_start(f->cd, err);
+}
+
+/* A machine that cannot start has neither made nor removed anything. */
+static void test_nothing_before_start(void **state)
+{
+	struct fixture *x = *state;
+	struct fake_chardev *f = &x->f;
+	struct chardev_config cfg = config(x);
+	struct error err = { 0 };
+
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	assert_int_equal(access(x->path, F_OK), -1);
+	fake_chardev_close(f);
+	close(bind_only(x));
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	fake_chardev_close(f);
+	assert_int_equal(access(x->path, F_OK), 0);
+
+	/* Somebody else came first: he is left alone. */
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	unlink(x->path);
+	int fd = bind_only(x);
+	assert_int_equal(try_start(f, &err), -EADDRINUSE);
+	fake_chardev_close(f);
+	assert_int_equal(access(x->path, F_OK), 0);
+	close(fd);
+}
+
+/* Another one on the same path is refused, and the client stays. */
+static void test_probe_takes_no_client(void **state)
+{
+	struct fixture *x = *state;
+	struct fake_chardev *f = &x->f;
+	struct chardev_config cfg = config(x);
+	struct error err = { 0 };
+	static struct fake_chardev other;
+
+	open_server(x);
+	int fd = dial(x);
+	fake_chardev_init(&other);
+	assert_int_equal(fake_chardev_try(&other, &cfg, &err), -EADDRINUSE);
+	fake_chardev_run(f);
+	assert_int_equal(f->disconnects, 0);
+	chardev_write(f->cd, "still", 5);
+	assert_received(f, fd, "still", 5);
+	close(fd);
+	fake_chardev_fini(&other);
+}
+
 static void test_refused_paths(void **state)
 {
 	struct fixture *x = *state;
@@ -392,6 +444,8 @@ int main(void)
 		T(test_leave_while_full),
 		T(test_half_close),
 		T(test_stale_file),
+		T(test_nothing_before_start),
+		T(test_probe_takes_no_client),
 		T(test_refused_paths),
 		T(test_foreign_file_stays),
 		T(test_listening_fd),

@@ -385,6 +385,61 @@ static void test_file(void **state)
 	unlink(path);
 }
 
+/* A machine that cannot start leaves files as they are. */
+static void test_file_not_touched_by_open(void **state)
+{
+	struct fake_chardev *f = *state;
+	char path[] = "/tmp/privet-chardev-XXXXXX";
+	int fd = mkstemp(path);
+	struct chardev_config cfg = { .kind = CHARDEV_FILE,
+				      .path = path,
+				      .fd = -1 };
+	struct error err = { 0 };
+
+	assert_int_equal(write(fd, "old", 3), 3);
+	close(fd);
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	/* Output of that time is kept. */
+	chardev_write(f->cd, "early", 5);
+	fake_chardev_run(f);
+	check_file(path, "old");
+	fake_chardev_close(f);
+	check_file(path, "old");
+	/* Nor is one made; the path is not needed any more after opening. */
+	unlink(path);
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	assert_int_equal(access(path, F_OK), -1);
+	char *name = strdup(path);
+	path[0] = 'x';
+	chardev_write(f->cd, "early", 5);
+	assert_int_equal(chardev_start(f->cd, &err), 0);
+	check_file(name, "early");
+	fake_chardev_close(f);
+	unlink(name);
+	free(name);
+}
+
+/* The folder goes away between the two. */
+static void test_file_fails_late(void **state)
+{
+	struct fake_chardev *f = *state;
+	char dir[] = "/tmp/privet-chardev-XXXXXX", path[64];
+	struct chardev_config cfg = { .kind = CHARDEV_FILE,
+				      .path = path,
+				      .fd = -1 };
+	struct error err = { 0 };
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/log", dir);
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(chardev_start(f->cd, &err), -ENOENT);
+	assert_non_null(strstr(err.text, path));
+	assert_int_equal(chardev_write(f->cd, "x", 1), 1);
+	fake_chardev_run(f);
+	fake_chardev_close(f);
+}
+
 static void test_file_errors(void **state)
 {
 	struct fake_chardev *f = *state;
@@ -567,14 +622,24 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_null),         T(test_both_ways),
-		T(test_much_output),  T(test_much_input),
-		T(test_stall),        T(test_slow_reader),
-		T(test_peer_gone),    T(test_peer_gone_while_blocked),
-		T(test_broken_pipe),  T(test_read_only_fd),
-		T(test_bad_fds),      T(test_file),
-		T(test_file_errors),  T(test_ring_keeps_newest),
-		T(test_close_drains), T(test_close_does_not_hang),
+		T(test_null),
+		T(test_both_ways),
+		T(test_much_output),
+		T(test_much_input),
+		T(test_stall),
+		T(test_slow_reader),
+		T(test_peer_gone),
+		T(test_peer_gone_while_blocked),
+		T(test_broken_pipe),
+		T(test_read_only_fd),
+		T(test_bad_fds),
+		T(test_file),
+		T(test_file_errors),
+		T(test_ring_keeps_newest),
+		T(test_file_not_touched_by_open),
+		T(test_file_fails_late),
+		T(test_close_drains),
+		T(test_close_does_not_hang),
 		T(test_threads),
 	};
 #undef T

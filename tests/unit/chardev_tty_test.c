@@ -176,6 +176,10 @@ static void test_pty_link(void **state)
 
 	/* Left over by a monitor that was killed. */
 	assert_int_equal(symlink("/dev/pts/99999", x->path), 0);
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	assert_int_equal(readlink(x->path, target, sizeof(target)), 14);
+	fake_chardev_close(f);
+	assert_int_equal(readlink(x->path, target, sizeof(target)), 14);
 	fake_chardev_open(f, &cfg);
 	assert_true(readlink(x->path, target, sizeof(target) - 1) > 0);
 	assert_string_not_equal(target, "/dev/pts/99999");
@@ -193,6 +197,13 @@ static void test_pty_link(void **state)
 	assert_int_equal(symlink("/etc/passwd", x->path), 0);
 	assert_int_equal(fake_chardev_try(f, &cfg, &err), -EEXIST);
 	assert_non_null(strstr(err.text, x->path));
+	assert_int_equal(unlink(x->path), 0);
+	/* Also when it came in between. */
+	assert_int_equal(fake_chardev_try(f, &cfg, &err), 0);
+	assert_int_equal(symlink("/etc/passwd", x->path), 0);
+	assert_int_equal(chardev_start(f->cd, &err), -EEXIST);
+	fake_chardev_close(f);
+	assert_int_equal(access(x->path, F_OK), 0);
 	/* No link wanted. */
 	cfg.path = NULL;
 	fake_chardev_open(f, &cfg);
