@@ -4,18 +4,17 @@
  * queue.
  *
  * All work is done on the I/O thread with the device's lock; virtio_net_io.c
- * says how. A vCPU that starts or resets the device makes no call to the host:
- * the tap's calls can wait for locks of the host's whole network stack, which
- * a guest must not wait for there, nor hammer on.
+ * says how. Starting and resetting, on a vCPU, calls nothing of the tap, whose
+ * calls can wait for a lock of the host's whole network stack.
  *
  * The default MAC address is made of the VM's name and the device's index: it
  * survives restarts, and two VMs on one bridge have different ones as long as
  * they have different names.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 
 #include "devices/table.h"
 #include "devices/virtio_net.h"
@@ -123,11 +122,8 @@ static unsigned net_wanted_offloads(const struct virtio_net *net)
 }
 
 /*
- * Tells the tap what the driver takes, once for each driver and only when that
- * is something new. What the tap queues before it knows is looked at when it
- * is read.
- *
- * Context: I/O thread, device running.
+ * Tells the tap what the driver takes, if it is something new. What was queued
+ * before is looked at when it is read. Context: I/O thread, device running.
  */
 static void net_settle_offloads(struct virtio_net *net)
 {
@@ -312,9 +308,12 @@ static int net_create(struct vm *vm, const struct device_config *cfg,
 {
 	static const uint16_t sizes[NET_QUEUES] = { 256, 256, 64 };
 	const struct net_opts *opts = cfg->opts;
-	struct virtio_net *net = calloc(1, sizeof(*net));
+	/* Pages of its own: room for packets costs nothing before there are. */
+	struct virtio_net *net =
+		mmap(NULL, sizeof(*net), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (net == NULL)
+	if (net == MAP_FAILED)
 		return error_nomem(err, NET_OPTION);
 	net->mtu = (uint16_t)opts->mtu;
 	if (opts->has_guest_mac || opts->has_mac)
@@ -347,7 +346,7 @@ err_fini:
 err_close:
 	tap_close(&net->tap);
 err_free:
-	free(net);
+	munmap(net, sizeof(*net));
 	return ret;
 }
 
@@ -359,7 +358,7 @@ static void net_destroy(struct device *dev)
 		evloop_remove(dev->vm->loop, &net->source);
 	virtio_fini(&net->vdev);
 	tap_close(&net->tap);
-	free(net);
+	munmap(net, sizeof(*net));
 }
 
 /* A packet that waits for buffers may be lost, as on any wire. */

@@ -2,6 +2,8 @@
 /* virtio-net: options, features, control queue, link, reset, saved state. */
 #include "tests/unit/virtio_net_fixture.h"
 
+#include <sys/mman.h>
+
 #include "vmm/snapshot.h"
 
 #define COMMON                                                               \
@@ -90,6 +92,25 @@ static void create_passes_the_error_on(void **state)
 	assert_null(dev);
 	params_free(virtio_net_device.option->params, dc.opts);
 	free(dc.opts);
+}
+
+static void costs_little_while_idle(void **state)
+{
+	struct net_test *t = *state;
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t pages = (sizeof(struct virtio_net) + page - 1) / page;
+	unsigned char resident[64];
+	size_t touched = 0;
+
+	net_start(t, BIT(NET_F_MRG_RXBUF), 8);
+	assert_true(pages <= sizeof(resident));
+	assert_int_equal(
+		mincore(container_of(t->dev, struct virtio_net, vdev.dev),
+			sizeof(struct virtio_net), resident),
+		0);
+	for (size_t i = 0; i < pages; i++)
+		touched += resident[i] & 1;
+	assert_true(touched * page <= 4 * 4096 || touched <= 2);
 }
 
 static void says_that_it_made_an_interface(void **state)
@@ -611,6 +632,7 @@ int main(void)
 		cmocka_unit_test(refuses_bad_options),
 		cmocka_unit_test(takes_good_options),
 		TEST(create_passes_the_error_on),
+		TEST(costs_little_while_idle),
 		TEST(says_that_it_made_an_interface),
 		TEST(offers_what_the_tap_can),
 		TEST(has_a_configuration),
