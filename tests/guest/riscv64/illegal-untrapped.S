@@ -10,5 +10,5 @@
 main:
 	say	"about to crash\n"
 	csrw	stvec, zero
-	.word	0
+	csrr	t2, CSR_HSTATUS
 	j	pass
