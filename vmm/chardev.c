@@ -130,6 +130,7 @@ static void wake_writer(struct chardev *cd)
 	bool wake = cd->tx_short && takes_output(cd);
 	if (wake)
 		cd->tx_short = false;
+	pthread_cond_broadcast(&cd->moved);
 	pthread_mutex_unlock(&cd->lock);
 	if (wake && cd->fe != NULL)
 		call_fe(cd, cd->fe->tx_ready);

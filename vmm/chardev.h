@@ -129,6 +129,27 @@ int chardev_start(struct chardev *cd, struct error *err);
 void chardev_close(struct chardev *cd);
 
 /**
+ * chardev_idle() - Whether there is nothing to wait for
+ *
+ * Return: true when all output is with the host, or nobody takes any, and no
+ * writer that was held back is owed a tx_ready(). A frontend may have had more
+ * to write than the ring takes, so it is false as well when anything was
+ * written since the last call.
+ * Context: one thread at a time.
+ */
+bool chardev_idle(struct chardev *cd);
+
+/**
+ * chardev_drain() - Wait until all output is with the host or nobody takes it
+ *
+ * Waits at most CHARDEV_STALL_MS: a reader that takes nothing for so long has
+ * stalled. One that is slow has to be waited for again.
+ *
+ * Context: a thread other than the I/O thread, which runs; no locks held.
+ */
+void chardev_drain(struct chardev *cd);
+
+/**
  * chardev_attach() - Make @fe the frontend that gets the callbacks
  * @fe: not owned; NULL: nobody gets them any more
  *

@@ -3,9 +3,9 @@
  * Character backends: what the files behind vmm/chardev.h share.
  *
  * chardev.c has the rings, the callbacks and the stall rule; chardev_open.c
- * opens and closes; chardev_end.c is one direction of host I/O that never
- * blocks; a backend says only where its descriptors come from and what it means
- * when one of them ends.
+ * opens and closes; chardev_drain.c waits for what is left; chardev_end.c is
+ * one direction of host I/O that never blocks; a backend says only where its
+ * descriptors come from and what it means when one of them ends.
  *
  * Everything here but the public functions of vmm/chardev.h runs on the I/O
  * thread, or before it exists, or after it is gone.
@@ -105,6 +105,7 @@ struct chardev_ops {
  * @ops: the backend; NULL for CHARDEV_NULL
  * @env, @name, @path, @append: copied at chardev_open()
  * @lock: a leaf lock; guards the members up to @progress_ns
+ * @moved: what chardev_drain() waits for may have come
  * @reader: somebody takes output
  * @connected: somebody is at the other end, in either direction
  * @stalled: the reader made no progress for @stall_ms
@@ -113,6 +114,7 @@ struct chardev_ops {
  * @rx_paused: the input ring was full, nothing is read from the host
  * @rx_drop: read on although it is full, and drop what does not fit
  * @lost: output was dropped
+ * @idle_head: tx.head when chardev_idle() looked last
  * @progress_ns: when the reader last took something; CLOCK_MONOTONIC
  * @stall_ms: CHARDEV_STALL_MS; tests make it shorter
  * @in, @out: descriptors of the current peer
@@ -128,6 +130,7 @@ struct chardev {
 	bool append;
 
 	pthread_mutex_t lock;
+	pthread_cond_t moved;
 	struct chardev_ring tx;
 	struct chardev_ring rx;
 	bool reader;
@@ -138,6 +141,7 @@ struct chardev {
 	bool rx_paused;
 	bool rx_drop;
 	bool lost;
+	uint64_t idle_head;
 	uint64_t progress_ns;
 
 	uint64_t stall_ms;
@@ -204,6 +208,17 @@ void chardev_on_stall(struct ev_timer *timer);
 
 /** chardev_now_ns() - CLOCK_MONOTONIC */
 uint64_t chardev_now_ns(void);
+
+/*
+ * chardev_drain.c
+ */
+
+/**
+ * chardev_flush() - Write what is left, without the loop
+ *
+ * As long as somebody takes it, but no longer than @stall_ms.
+ */
+void chardev_flush(struct chardev *cd);
 
 /*
  * chardev_end.c

@@ -5,10 +5,10 @@
 #include "vmm/chardev_impl.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 static const struct chardev_ops *const backends[] = {
@@ -31,12 +31,24 @@ static int make_rings(struct chardev *cd)
 
 static void free_chardev(struct chardev *cd)
 {
+	pthread_cond_destroy(&cd->moved);
 	pthread_mutex_destroy(&cd->lock);
 	free(cd->tx.data);
 	free(cd->rx.data);
 	free(cd->name);
 	free(cd->path);
 	free(cd);
+}
+
+static void init_sync(struct chardev *cd)
+{
+	pthread_condattr_t attr;
+
+	pthread_mutex_init(&cd->lock, NULL);
+	pthread_condattr_init(&attr);
+	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+	pthread_cond_init(&cd->moved, &attr);
+	pthread_condattr_destroy(&attr);
 }
 
 static int copy_names(struct chardev *cd, const char *name, const char *path)
@@ -61,7 +73,7 @@ static struct chardev *alloc_chardev(const struct chardev_env *env,
 
 	if (cd == NULL)
 		return NULL;
-	pthread_mutex_init(&cd->lock, NULL);
+	init_sync(cd);
 	cd->ops = ops;
 	cd->env = *env;
 	cd->kick.fn = chardev_on_kick;
@@ -180,36 +192,13 @@ int chardev_start(struct chardev *cd, struct error *err)
 	return call.ret;
 }
 
-/* What is left goes out as long as somebody takes it, within the limit. */
-static void drain(struct chardev *cd)
-{
-	uint64_t limit = chardev_now_ns() + cd->stall_ms * NSEC_PER_MSEC;
-
-	while (cd->reader && !cd->stalled && cd->out.fd >= 0) {
-		ssize_t done = chardev_send_some(cd);
-		if (done == 0 || (done < 0 && done != -EAGAIN))
-			return;
-
-		uint64_t now = chardev_now_ns();
-		if (now >= limit)
-			return;
-		if (done > 0)
-			continue;
-
-		struct pollfd pfd = { .fd = cd->out.fd, .events = POLLOUT };
-		int wait = (int)((limit - now) / NSEC_PER_MSEC) + 1;
-		if (poll(&pfd, 1, wait) < 0 && errno != EINTR)
-			return;
-	}
-}
-
 void chardev_close(struct chardev *cd)
 {
 	if (cd == NULL)
 		return;
 	cd->fe = NULL;
 	if (cd->ops != NULL) {
-		drain(cd);
+		chardev_flush(cd);
 		if (cd->ops->close != NULL)
 			cd->ops->close(cd);
 		chardev_end_close(&cd->in);
