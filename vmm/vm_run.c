@@ -12,6 +12,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "vmm/arch.h"
 #include "vmm/kvm_sys.h"
@@ -251,6 +252,72 @@ static int start_consoles(struct vm *vm, struct error *err)
 	return 0;
 }
 
+/*
+ * What the guest printed before it ended has to come out: bytes in virtqueues
+ * whose doorbell has just rung, in FIFOs and in the rings of consoles.
+ */
+
+/* Readers that are slow are not waited for beyond this. */
+#define DRAIN_ROUNDS  64
+#define DRAIN_SECONDS 10
+
+static time_t seconds(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec;
+}
+
+/* A user who wants the end wants it now; others may still ask for it. */
+static bool ended_by_guest(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	enum vm_stop stop = vm->stop;
+	pthread_mutex_unlock(&vm->lock);
+	return stop != VM_STOP_USER && stop != VM_STOP_TIMEOUT &&
+	       stop != VM_STOP_ERROR;
+}
+
+static bool consoles_idle(struct vm *vm)
+{
+	bool idle = true;
+
+	for (unsigned i = 0; i < vm->cfg->nr_consoles; i++)
+		idle &= chardev_idle(vm->consoles[i]);
+	return idle;
+}
+
+static void do_nothing(void *arg)
+{
+	(void)arg;
+}
+
+/*
+ * The turn of the loop during which a call is queued may have begun before the
+ * last doorbell rang; the next one sees it.
+ */
+static void pass_doorbells(struct vm *vm)
+{
+	evloop_call(vm->loop, do_nothing, NULL);
+	evloop_call(vm->loop, do_nothing, NULL);
+}
+
+static void drain_consoles(struct vm *vm)
+{
+	time_t limit = seconds() + DRAIN_SECONDS;
+
+	for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
+		if (!ended_by_guest(vm) || seconds() > limit)
+			return;
+		pass_doorbells(vm);
+		if (consoles_idle(vm))
+			return;
+		for (unsigned i = 0; i < vm->cfg->nr_consoles; i++)
+			chardev_drain(vm->consoles[i]);
+	}
+}
+
 /* One life from power-on to power-off. */
 static int run_once(struct vm *vm, bool first, struct error *err)
 {
@@ -263,8 +330,10 @@ static int run_once(struct vm *vm, bool first, struct error *err)
 		ret = start_consoles(vm, err);
 	if (ret == 0)
 		ret = start_vcpus(vm, err);
-	if (ret == 0)
+	if (ret == 0) {
 		wait_for_stop(vm);
+		drain_consoles(vm);
+	}
 	vm_power_off(vm);
 	return ret;
 }
