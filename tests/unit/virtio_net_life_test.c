@@ -110,7 +110,7 @@ static void costs_little_while_idle(void **state)
 		0);
 	for (size_t i = 0; i < pages; i++)
 		touched += resident[i] & 1;
-	assert_true(touched * page <= 4 * 4096 || touched <= 2);
+	assert_true(touched * page <= KIB(16) || touched <= 2);
 }
 
 static void says_that_it_made_an_interface(void **state)
