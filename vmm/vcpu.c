@@ -145,8 +145,16 @@ void vcpu_kick(struct vcpu *vcpu)
 
 void vcpu_join(struct vcpu *vcpu)
 {
-	if (!vcpu->started)
-		return;
-	pthread_join(vcpu->thread, NULL);
+	struct vm *vm = vcpu->vm;
+
+	/*
+	 * It has been told to end, and may be gone any moment: no kick may
+	 * reach it from here on, nor is another needed.
+	 */
+	pthread_mutex_lock(&vm->lock);
+	bool started = vcpu->started;
 	vcpu->started = false;
+	pthread_mutex_unlock(&vm->lock);
+	if (started)
+		pthread_join(vcpu->thread, NULL);
 }

@@ -40,7 +40,8 @@ enum vcpu_state {
  * @id: number from 0; on riscv64 also the hart id
  * @fd: KVM's descriptor; owned; -1 while powered off
  * @run: shared with KVM; owned
- * @thread: valid while @started
+ * @thread: valid while @started, and in vcpu_join()
+ * @started: the thread may be kicked; guarded by vm->lock
  * @state: see above
  * @guest_log: limits lines that this vCPU's guest code can provoke
  */

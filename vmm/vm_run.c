@@ -115,6 +115,14 @@ void vm_power_off(struct vm *vm)
  * Stopping.
  */
 
+static enum vm_stop stop_reason(struct vm *vm)
+{
+	pthread_mutex_lock(&vm->lock);
+	enum vm_stop stop = vm->stop;
+	pthread_mutex_unlock(&vm->lock);
+	return stop;
+}
+
 static bool is_reboot(enum vm_stop stop)
 {
 	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
@@ -220,11 +228,14 @@ static void wait_for_stop(struct vm *vm)
 	join_vcpus(vm);
 }
 
-/* A cold reboot begins with zeroed RAM; a warm one keeps what is there. */
-static int prepare_reboot(struct vm *vm, struct error *err)
+/*
+ * A cold reboot begins with zeroed RAM; a warm one keeps what is there. A wish
+ * for the end may have come since, and stays.
+ */
+static int prepare_reboot(struct vm *vm, enum vm_stop stop, struct error *err)
 {
-	log_info(vm->log, "guest asked for a %s", vm_stop_name(vm->stop));
-	if (vm->stop == VM_STOP_COLD_REBOOT) {
+	log_info(vm->log, "guest asked for a %s", vm_stop_name(stop));
+	if (stop == VM_STOP_COLD_REBOOT) {
 		int ret = gmem_clear(&vm->gmem);
 
 		if (ret < 0)
@@ -272,9 +283,8 @@ static time_t seconds(void)
 /* A user who wants the end wants it now; others may still ask for it. */
 static bool ended_by_guest(struct vm *vm)
 {
-	pthread_mutex_lock(&vm->lock);
-	enum vm_stop stop = vm->stop;
-	pthread_mutex_unlock(&vm->lock);
+	enum vm_stop stop = stop_reason(vm);
+
 	return stop != VM_STOP_USER && stop != VM_STOP_TIMEOUT &&
 	       stop != VM_STOP_ERROR;
 }
@@ -341,11 +351,13 @@ static int run_once(struct vm *vm, bool first, struct error *err)
 static int run_lives(struct vm *vm, struct error *err)
 {
 	int ret = run_once(vm, true, err);
+	enum vm_stop stop = stop_reason(vm);
 
-	while (ret == 0 && is_reboot(vm->stop) && !vm->cfg->no_reboot) {
-		ret = prepare_reboot(vm, err);
+	while (ret == 0 && is_reboot(stop) && !vm->cfg->no_reboot) {
+		ret = prepare_reboot(vm, stop, err);
 		if (ret == 0)
 			ret = run_once(vm, false, err);
+		stop = stop_reason(vm);
 	}
 	return ret;
 }
@@ -390,7 +402,9 @@ int vm_run(struct vm *vm, struct vm_result *result, struct error *err)
 		ret = run_lives(vm, err);
 	evloop_stop(vm->loop);
 	ev_timer_destroy(&timeout.timer);
+	pthread_mutex_lock(&vm->lock);
 	*result = vm->result;
+	pthread_mutex_unlock(&vm->lock);
 	return ret;
 }
 

@@ -15,23 +15,17 @@
 #include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/timerfd.h>
 
 #include "arch/riscv64/layout.h"
-#include "arch/riscv64/regs.h"
-#include "tests/fakes/fake_kvm.h"
-#include "vmm/bytes.h"
+#include "tests/unit/riscv64/vm_fixture.h"
 #include "vmm/snapshot.h"
-#include "vmm/vm.h"
 
-#define SBI_SRST   0x53525354
-#define MAX_NTH    2000
-#define KERNEL_PC  0x80200000ULL
-#define DISK_BYTES 65536
+#define MAX_NTH   2000
+#define KERNEL_PC 0x80200000ULL
 
 /*
  * Calls of the C library that a test makes fail: the linker sends them here.
@@ -84,139 +78,6 @@ WRAP(int, ENOMEM, pthread_create,
       void *arg),
      (thread, attr, fn, arg))
 
-/*
- * A machine.
- */
-
-struct fixture {
-	struct vm_config cfg;
-	struct log log;
-	int kernel;
-	int disk;
-	int output;
-};
-
-static int make_kernel(void)
-{
-	static uint8_t image[4096];
-	int fd = memfd_create("kernel", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	memset(image, 0, sizeof(image));
-	le64_store(image + 8, 0x200000);
-	le64_store(image + 16, sizeof(image));
-	le32_store(image + 32, 2);
-	memcpy(image + 48, "RISCV\0\0\0", 8);
-	memcpy(image + 56, "RSC\x05", 4);
-	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
-	return fd;
-}
-
-/* A host without any optional extension. */
-static void default_regs(void)
-{
-	fake_kvm_set_default_reg(RVREG_CONFIG(isa), 0x14112d);
-	fake_kvm_set_default_reg(RVREG_CONFIG(mvendorid), 0);
-	fake_kvm_set_default_reg(RVREG_CONFIG(satp_mode), 8);
-	fake_kvm_set_default_reg(RVREG_TIMER(frequency), 10000000);
-	fake_kvm_set_default_reg(RVREG_TIMER(time), 0);
-	fake_kvm_set_default_reg(RVREG_TIMER(compare), 0);
-	fake_kvm_set_default_reg(RVREG_TIMER(state), 0);
-	fake_kvm_set_default_reg(RVREG_PC, 0);
-	fake_kvm_set_default_reg(RVREG_MODE, 1);
-	for (unsigned i = 1; i < 32; i++)
-		fake_kvm_set_default_reg(RVREG_X(i), 0);
-	fake_kvm_set_default_reg(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 0);
-	fake_kvm_set_default_reg(RVREG_CSR(satp), 0);
-}
-
-static void parse(struct fixture *f, const char *line)
-{
-	char text[512], *argv[24], *save = NULL;
-	struct error err = { 0 };
-	int argc = 0;
-
-	snprintf(text, sizeof(text),
-		 "-k fd=%d -m 16M --console serial,fd=%d --port p,null "
-		 "--disk fd=%d %s",
-		 f->kernel, f->output, f->disk, line);
-	for (char *w = strtok_r(text, " ", &save); w != NULL;
-	     w = strtok_r(NULL, " ", &save))
-		argv[argc++] = w;
-	assert_int_equal(config_init(&f->cfg), 0);
-	if (config_parse(&f->cfg, argc, argv, &err) < 0)
-		fail_msg("%s", err.text);
-}
-
-static void fixture_init(struct fixture *f, const char *line)
-{
-	libc_fail(0);
-	fake_kvm_reset();
-	default_regs();
-	f->kernel = make_kernel();
-	f->disk = memfd_create("disk", MFD_CLOEXEC);
-	f->output = memfd_create("output", MFD_CLOEXEC);
-	assert_true(f->disk >= 0 && f->output >= 0);
-	assert_int_equal(ftruncate(f->disk, DISK_BYTES), 0);
-	f->log = (struct log){ .fd = STDERR_FILENO,
-			       .level = LOG_ERROR,
-			       .name = "test" };
-	parse(f, line);
-}
-
-static void fixture_end(struct fixture *f)
-{
-	config_free(&f->cfg);
-	close(f->kernel);
-	close(f->disk);
-	close(f->output);
-	assert_int_equal(fake_kvm_open_fds(), 0);
-}
-
-static struct vm *build(struct fixture *f)
-{
-	struct vm *vm = NULL;
-	struct error err = { 0 };
-
-	if (vm_create(&f->cfg, &f->log, &vm, &err) < 0)
-		fail_msg("%s", err.text);
-	return vm;
-}
-
-static struct vm_result run(struct vm *vm)
-{
-	struct vm_result result = { 0 };
-	struct error err = { 0 };
-
-	if (vm_run(vm, &result, &err) < 0)
-		fail_msg("%s", err.text);
-	return result;
-}
-
-/*
- * Exits.
- */
-
-static int exit_shutdown(struct kvm_run *run, void *arg)
-{
-	run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
-	run->system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
-	run->system_event.ndata = 1;
-	run->system_event.data[0] = arg != NULL;
-	return 0;
-}
-
-/* @arg: 1 cold, 2 warm: what the guest had in a0. */
-static int exit_reset(struct kvm_run *run, void *arg)
-{
-	fake_kvm_set_reg(0, RVREG_A0, (uintptr_t)arg);
-	run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
-	run->system_event.type = KVM_SYSTEM_EVENT_RESET;
-	run->system_event.ndata = 1;
-	run->system_event.data[0] = 0;
-	return 0;
-}
-
 static int exit_putchar(struct kvm_run *run, void *arg)
 {
 	run->exit_reason = KVM_EXIT_MMIO;
@@ -249,8 +110,6 @@ static int exit_failing(struct kvm_run *run, void *arg)
 	(void)run;
 	return (int)(intptr_t)arg;
 }
-
-#define ARG(n) ((void *)(uintptr_t)(n))
 
 static void test_output_and_shutdown(void **state)
 {
@@ -520,11 +379,9 @@ static void *pause_and_save(void *arg)
 static int exit_start_pauser(struct kvm_run *run, void *arg)
 {
 	struct pauser *p = arg;
-	pthread_t thread;
 
 	assert_int_equal(
-		__real_pthread_create(&thread, NULL, pause_and_save, p), 0);
-	pthread_detach(thread);
+		__real_pthread_create(&p->thread, NULL, pause_and_save, p), 0);
 	/* A read that KVM has to complete before registers are looked at. */
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = 0x10000005;
@@ -666,13 +523,14 @@ static bool whole_life(struct fixture *f)
 	return result.stop == VM_STOP_POWEROFF;
 }
 
-static void fail_each(const char *options, void (*arm)(unsigned nth),
+/* @least: more than these failures must end it. */
+static void fail_each(unsigned least, void (*arm)(unsigned nth),
 		      bool (*reached)(void))
 {
 	struct fixture f;
 	unsigned failures = 0, nth;
 
-	fixture_init(&f, options);
+	fixture_init(&f, "--cpus 2");
 	assert_true(whole_life(&f));
 	unsigned fds = count_fds();
 
@@ -691,7 +549,7 @@ static void fail_each(const char *options, void (*arm)(unsigned nth),
 	}
 	assert_true(nth < MAX_NTH);
 	/* What has something to fall back on, such as an extension, goes on. */
-	assert_true(failures > 20);
+	assert_true(failures > least);
 	fixture_end(&f);
 }
 
@@ -703,7 +561,7 @@ static void arm_kvm(unsigned nth)
 static void test_every_kvm_call_may_fail(void **state)
 {
 	(void)state;
-	fail_each("--cpus 2", arm_kvm, fake_kvm_failed);
+	fail_each(10, arm_kvm, fake_kvm_failed);
 }
 
 static bool libc_reached(void)
@@ -714,7 +572,7 @@ static bool libc_reached(void)
 static void test_every_library_call_may_fail(void **state)
 {
 	(void)state;
-	fail_each("--cpus 2", libc_fail, libc_reached);
+	fail_each(50, libc_fail, libc_reached);
 }
 
 static void test_no_kvm(void **state)
@@ -742,7 +600,7 @@ static void test_limits_are_refused(void **state)
 		{ "--irqchip aia", "aia", EXIT_STATUS_NO_KVM },
 		{ "--initrd /nonexistent", "/nonexistent", EXIT_STATUS_USAGE },
 		{ "--initrd fd=999", "fd=999", EXIT_STATUS_USAGE },
-		{ "--disk /nonexistent", "/nonexistent", EXIT_STATUS_USAGE },
+		{ "--disk /nonexistent", "/nonexistent", EXIT_STATUS_ERROR },
 	};
 
 	(void)state;
@@ -760,11 +618,6 @@ static void test_limits_are_refused(void **state)
 				 (int)err.status, err.text);
 		fixture_end(&f);
 	}
-}
-
-static void on_kick(int signal)
-{
-	(void)signal;
 }
 
 int main(void)
@@ -785,8 +638,7 @@ int main(void)
 		cmocka_unit_test(test_no_kvm),
 		cmocka_unit_test(test_limits_are_refused),
 	};
-	struct sigaction action = { .sa_handler = on_kick };
 
-	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+	install_kick_handler();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A whole machine on a fake KVM, for tests that run it: its configuration, a
+ * kernel that is only a header, and exits that end a life.
+ */
+#ifndef PRIVET_TESTS_VM_FIXTURE_H
+#define PRIVET_TESTS_VM_FIXTURE_H
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "arch/riscv64/regs.h"
+#include "tests/fakes/fake_kvm.h"
+#include "vmm/bytes.h"
+#include "vmm/vm.h"
+
+#define DISK_BYTES 65536
+
+#define ARG(n)     ((void *)(uintptr_t)(n))
+
+struct fixture {
+	struct vm_config cfg;
+	struct log log;
+	int kernel;
+	int disk;
+	int output;
+};
+
+static inline int make_kernel(void)
+{
+	static uint8_t image[4096];
+	int fd = memfd_create("kernel", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	memset(image, 0, sizeof(image));
+	le64_store(image + 8, 0x200000);
+	le64_store(image + 16, sizeof(image));
+	le32_store(image + 32, 2);
+	memcpy(image + 48, "RISCV\0\0\0", 8);
+	memcpy(image + 56, "RSC\x05", 4);
+	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
+	return fd;
+}
+
+/* A host without any optional extension. */
+static inline void default_regs(void)
+{
+	fake_kvm_set_default_reg(RVREG_CONFIG(isa), 0x14112d);
+	fake_kvm_set_default_reg(RVREG_CONFIG(mvendorid), 0);
+	fake_kvm_set_default_reg(RVREG_CONFIG(satp_mode), 8);
+	fake_kvm_set_default_reg(RVREG_TIMER(frequency), 10000000);
+	fake_kvm_set_default_reg(RVREG_TIMER(time), 0);
+	fake_kvm_set_default_reg(RVREG_TIMER(compare), 0);
+	fake_kvm_set_default_reg(RVREG_TIMER(state), 0);
+	fake_kvm_set_default_reg(RVREG_PC, 0);
+	fake_kvm_set_default_reg(RVREG_MODE, 1);
+	for (unsigned i = 1; i < 32; i++)
+		fake_kvm_set_default_reg(RVREG_X(i), 0);
+	fake_kvm_set_default_reg(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 0);
+	fake_kvm_set_default_reg(RVREG_CSR(satp), 0);
+}
+
+static inline void parse(struct fixture *f, const char *line)
+{
+	char text[512], *argv[24], *save = NULL;
+	struct error err = { 0 };
+	int argc = 0;
+
+	snprintf(text, sizeof(text),
+		 "-k fd=%d -m 16M --console serial,fd=%d --port p,null "
+		 "--disk fd=%d %s",
+		 f->kernel, f->output, f->disk, line);
+	for (char *w = strtok_r(text, " ", &save); w != NULL;
+	     w = strtok_r(NULL, " ", &save))
+		argv[argc++] = w;
+	assert_int_equal(config_init(&f->cfg), 0);
+	if (config_parse(&f->cfg, argc, argv, &err) < 0)
+		fail_msg("%s", err.text);
+}
+
+static inline void fixture_init(struct fixture *f, const char *line)
+{
+	fake_kvm_reset();
+	default_regs();
+	f->kernel = make_kernel();
+	f->disk = memfd_create("disk", MFD_CLOEXEC);
+	f->output = memfd_create("output", MFD_CLOEXEC);
+	assert_true(f->disk >= 0 && f->output >= 0);
+	assert_int_equal(ftruncate(f->disk, DISK_BYTES), 0);
+	f->log = (struct log){ .fd = STDERR_FILENO,
+			       .level = LOG_ERROR,
+			       .name = "test" };
+	parse(f, line);
+}
+
+static inline void fixture_end(struct fixture *f)
+{
+	config_free(&f->cfg);
+	close(f->kernel);
+	close(f->disk);
+	close(f->output);
+	assert_int_equal(fake_kvm_open_fds(), 0);
+}
+
+static inline struct vm *build(struct fixture *f)
+{
+	struct vm *vm = NULL;
+	struct error err = { 0 };
+
+	if (vm_create(&f->cfg, &f->log, &vm, &err) < 0)
+		fail_msg("%s", err.text);
+	return vm;
+}
+
+static inline struct vm_result run(struct vm *vm)
+{
+	struct vm_result result = { 0 };
+	struct error err = { 0 };
+
+	if (vm_run(vm, &result, &err) < 0)
+		fail_msg("%s", err.text);
+	return result;
+}
+
+static inline int exit_shutdown(struct kvm_run *run, void *arg)
+{
+	run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	run->system_event.type = KVM_SYSTEM_EVENT_SHUTDOWN;
+	run->system_event.ndata = 1;
+	run->system_event.data[0] = arg != NULL;
+	return 0;
+}
+
+/* @arg: 1 cold, 2 warm: what the guest had in a0. */
+static inline int exit_reset(struct kvm_run *run, void *arg)
+{
+	fake_kvm_set_reg(0, RVREG_A0, (uintptr_t)arg);
+	run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
+	run->system_event.type = KVM_SYSTEM_EVENT_RESET;
+	run->system_event.ndata = 1;
+	run->system_event.data[0] = 0;
+	return 0;
+}
+
+/* Kicks need a handler, and only that. */
+static inline void ignore_kicks(int signal)
+{
+	(void)signal;
+}
+
+static inline void install_kick_handler(void)
+{
+	struct sigaction action = { .sa_handler = ignore_kicks };
+
+	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+}
+
+#endif
