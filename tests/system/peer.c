@@ -28,20 +28,28 @@ struct peer {
 	size_t len;
 };
 
-static int open_socket(const struct peer *p, const char *path)
+static bool attach(const struct peer *p, int fd, const char *path)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
 	snprintf(addr.sun_path, sizeof(addr.sun_path), "%s", path);
 	if (!p->listen)
-		return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0
-			       ? fd
-			       : -1;
-	if (bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 ||
-	    listen(fd, 1) < 0)
-		return -1;
-	return fd;
+		return connect(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0;
+	return bind(fd, (struct sockaddr *)&addr, sizeof(addr)) == 0 &&
+	       listen(fd, 1) == 0;
+}
+
+static int open_socket(const struct peer *p, const char *path)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	if (fd < 0 || attach(p, fd, path))
+		return fd;
+
+	int code = errno;
+	close(fd);
+	errno = code;
+	return -1;
 }
 
 static int open_terminal(const char *path)
@@ -123,7 +131,7 @@ int main(int argc, char **argv)
 		if (strcmp(argv[i], "--until") == 0 && i + 1 < argc)
 			p.until = argv[++i];
 		else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc)
-			alarm((unsigned)atoi(argv[++i]));
+			alarm((unsigned)strtoul(argv[++i], NULL, 10));
 		else if (strcmp(argv[i], "--until-eof") == 0)
 			p.until_eof = true;
 		else if (strcmp(argv[i], "--hold") == 0)

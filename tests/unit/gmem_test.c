@@ -103,13 +103,13 @@ static void test_regions_are_checked(void **state)
 	assert_int_equal(gmem_add(gmem, UINT64_MAX - 4095, 8192, &err),
 			 -EINVAL);
 	for (unsigned i = 1; i < GMEM_MAX_REGIONS; i++)
-		assert_int_equal(gmem_add(gmem, i * 65536, 65536, &err), 0);
+		assert_int_equal(gmem_add(gmem, i * KIB(64), KIB(64), &err), 0);
 	assert_int_equal(gmem_add(gmem, 0x7000000, 65536, &err), -ENOSPC);
 	assert_int_equal(gmem_total(gmem),
-			 SIZE + (GMEM_MAX_REGIONS - 1) * 65536);
+			 SIZE + (GMEM_MAX_REGIONS - 1) * KIB(64));
 	/* Two regions are never one range, even side by side. */
-	assert_null(gmem_range(gmem, 2 * 65536 - 1, 2));
-	assert_non_null(gmem_range(gmem, 2 * 65536 - 1, 1));
+	assert_null(gmem_range(gmem, KIB(128) - 1, 2));
+	assert_non_null(gmem_range(gmem, KIB(128) - 1, 1));
 }
 
 static void test_writes_are_marked_dirty(void **state)
@@ -119,7 +119,7 @@ static void test_writes_are_marked_dirty(void **state)
 	uint8_t two[2] = { 0 };
 
 	/* Two bytes across the border of pages 63 and 64, and of two words. */
-	assert_int_equal(gmem_write(gmem, BASE + 64 * 4096 - 1, two, 2), 0);
+	assert_int_equal(gmem_write(gmem, BASE + KIB(64 * 4) - 1, two, 2), 0);
 	gmem_take_dirty(gmem, 0, bitmap);
 	assert_int_equal(bitmap[0], 1ULL << 63);
 	assert_int_equal(bitmap[1], 1);

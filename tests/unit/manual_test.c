@@ -5,6 +5,7 @@
  *
  * The page is docs/privet.1 below the current folder, or the first argument.
  */
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -122,25 +123,27 @@ static struct text part(struct text text, const char *head, const char *words,
 			const char *const *ends)
 {
 	char line[256];
-	struct text found = { NULL, text.end };
+	struct text found = text;
 	const char *start = text.at;
+	bool inside = false;
 
 	while (next_line(&text, line, sizeof(line))) {
 		bool is_end = false;
 
 		for (int i = 0; ends[i] != NULL; i++)
 			is_end |= strncmp(line, ends[i], strlen(ends[i])) == 0;
-		if (found.at != NULL && is_end) {
+		if (inside && is_end) {
 			found.end = start;
 			return found;
 		}
-		if (found.at == NULL &&
-		    strncmp(line, head, strlen(head)) == 0 &&
-		    has_words(line, words))
+		if (!inside && strncmp(line, head, strlen(head)) == 0 &&
+		    has_words(line, words)) {
 			found.at = start;
+			inside = true;
+		}
 		start = text.at;
 	}
-	if (found.at == NULL)
+	if (!inside)
 		fail_msg("%s has no line '%s... %s'", manual_path, head, words);
 	return found;
 }
@@ -417,12 +420,13 @@ static void exit_statuses_agree(void **state)
 	char line[256];
 
 	while (next_line(&text, line, sizeof(line))) {
-		unsigned status;
+		if (strncmp(line, ".It ", 4) != 0 ||
+		    !isdigit((unsigned char)line[4]))
+			continue;
 
-		if (sscanf(line, ".It %u", &status) == 1) {
-			assert_in_range(status, 0, 255);
-			seen[status]++;
-		}
+		unsigned long status = strtoul(line + 4, NULL, 10);
+		assert_in_range(status, 0, 255);
+		seen[status]++;
 	}
 	for (unsigned i = 0; i < ARRAY_SIZE(seen); i++) {
 		bool exists = status_exists((enum exit_status)i);

@@ -471,7 +471,8 @@ static void test_random(void **state)
 		struct fake_used used;
 
 		if (what <= 1 && fx->q.nr_free >= 8) {
-			send_random(fx, &r, requests, heap + turn % 256 * 8192);
+			send_random(fx, &r, requests,
+				    heap + turn % 256 * 8192ULL);
 		} else if (what == 2 && virtq_pop(&fx->vq, &fx->chain) == 1) {
 			uint16_t head = fx->chain.head;
 

@@ -472,6 +472,8 @@ static void test_index_wrap(void **state)
 	}
 }
 
+#define PAGE 4096ULL
+
 static bool page_dirty(struct fx *fx, uint64_t gpa)
 {
 	uint64_t page = (gpa - RAM_BASE) / GMEM_DIRTY_PAGE;
@@ -491,11 +493,11 @@ static void clean(struct fx *fx)
 static void test_dirty(void **state)
 {
 	struct fx *fx = *state;
-	uint64_t in = fake_alloc(&fx->drv, 4 * 4096, 4096);
+	uint64_t in = fake_alloc(&fx->drv, 4 * PAGE, PAGE);
 	struct fake_buf bufs[] = {
-		{ .gpa = in + 4096, .len = 1 },
+		{ .gpa = in + PAGE, .len = 1 },
 		{ .gpa = in, .len = 1, .write = true },
-		{ .gpa = in + 2 * 4096, .len = 2 * 4096, .write = true },
+		{ .gpa = in + 2 * PAGE, .len = 2 * PAGE, .write = true },
 	};
 
 	fake_queue_add(&fx->q, bufs, 3, false);
@@ -503,20 +505,20 @@ static void test_dirty(void **state)
 	assert_int_equal(virtq_pop(&fx->vq, &fx->chain), 1);
 	virtq_chain_read(&fx->chain, 0, &(char){ 0 }, 1);
 	assert_false(page_dirty(fx, fx->q.used));
-	assert_false(page_dirty(fx, in + 4096));
+	assert_false(page_dirty(fx, in + PAGE));
 
 	virtq_chain_dirty(&fx->vq, &fx->chain, 2);
 	assert_true(page_dirty(fx, in));
-	assert_false(page_dirty(fx, in + 4096));
-	assert_true(page_dirty(fx, in + 2 * 4096));
-	assert_false(page_dirty(fx, in + 3 * 4096));
-	virtq_chain_write(&fx->vq, &fx->chain, 1 + 4096, "x", 1);
-	assert_true(page_dirty(fx, in + 3 * 4096));
+	assert_false(page_dirty(fx, in + PAGE));
+	assert_true(page_dirty(fx, in + 2 * PAGE));
+	assert_false(page_dirty(fx, in + 3 * PAGE));
+	virtq_chain_write(&fx->vq, &fx->chain, 1 + PAGE, "x", 1);
+	assert_true(page_dirty(fx, in + 3 * PAGE));
 	clean(fx);
 	/* More than there is: no more than there is. */
 	virtq_chain_dirty(&fx->vq, &fx->chain, UINT64_MAX);
-	assert_true(page_dirty(fx, in + 3 * 4096));
-	assert_false(page_dirty(fx, in + 4 * 4096));
+	assert_true(page_dirty(fx, in + 3 * PAGE));
+	assert_false(page_dirty(fx, in + 4 * PAGE));
 
 	clean(fx);
 	virtq_push(&fx->vq, fx->chain.head, 1);
@@ -528,7 +530,7 @@ static void test_dirty(void **state)
 	clean(fx);
 	churn(fx, 1);
 	assert_true(page_dirty(fx, fx->q.used));
-	assert_true(page_dirty(fx, fx->q.used + 4 + 8 * VIRTQ_MAX_SIZE - 1));
+	assert_true(page_dirty(fx, fx->q.used + 4 + 8ULL * VIRTQ_MAX_SIZE - 1));
 	clean(fx);
 	virtq_disable_notify(&fx->vq);
 	assert_true(page_dirty(fx, fx->q.used));
