@@ -87,8 +87,9 @@ wait_for 'the pty' test -e /t/pty
 holder=$!
 wait_for 'the guest to get on' grep -qs alive /t/run/out
 ok $? 'a stuck reader does not stop the guest'
-peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(pidof privet)/status")
-rss=$(sed -n 's/^RssFile:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$(pidof privet)/status")
+its_status=/proc/$(pidof privet)/status
+peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "$its_status")
+rss=$(sed -n 's/^RssFile:[^0-9]*\([0-9]*\) kB/\1/p' "$its_status")
 [ "${peak:-0}" -gt 0 ] && [ "$((peak - rss))" -lt 220000 ]
 ok $? "the monitor has not grown (peak $peak kB)"
 kill "$holder" "$peer" 2> /dev/null

@@ -61,8 +61,9 @@ static int make_kernel(void)
 	le64_store(image + 8, 0x200000);
 	le64_store(image + 16, sizeof(image));
 	le32_store(image + 32, 2);
-	memcpy(image + 48, "RISCV\0\0\0", 8);
-	memcpy(image + 56, "RSC\x05", 4);
+	/* "RISCV" and "RSC\x05". */
+	le64_store(image + 48, 0x5643534952);
+	le32_store(image + 56, 0x05435352);
 	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
 	return fd;
 }
@@ -295,7 +296,7 @@ static void test_dead_reader(void **state)
 	f.lives = 1;
 	uint64_t ms = run(&result);
 	assert_int_equal(result.stop, VM_STOP_POWEROFF);
-	assert_true(ms >= CHARDEV_STALL_MS / 2 && ms < 3 * CHARDEV_STALL_MS);
+	assert_true(ms >= CHARDEV_STALL_MS / 2 && ms < 3ULL * CHARDEV_STALL_MS);
 }
 
 static void test_user_does_not_wait(void **state)
@@ -335,7 +336,7 @@ static void test_user_ends_the_wait(void **state)
 	pthread_join(thread, NULL);
 	assert_int_equal(result.stop, VM_STOP_USER);
 	assert_int_equal(result.reboots, 0);
-	assert_true(ms < 3 * CHARDEV_STALL_MS);
+	assert_true(ms < 3ULL * CHARDEV_STALL_MS);
 }
 
 static void on_kick(int signal)

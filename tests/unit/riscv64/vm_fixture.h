@@ -40,8 +40,9 @@ static inline int make_kernel(void)
 	le64_store(image + 8, 0x200000);
 	le64_store(image + 16, sizeof(image));
 	le32_store(image + 32, 2);
-	memcpy(image + 48, "RISCV\0\0\0", 8);
-	memcpy(image + 56, "RSC\x05", 4);
+	/* "RISCV" and "RSC\x05". */
+	le64_store(image + 48, 0x5643534952);
+	le32_store(image + 56, 0x05435352);
 	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
 	return fd;
 }
