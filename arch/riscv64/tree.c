@@ -22,6 +22,9 @@
 
 #define RNG_SEED_SIZE 32
 
+/* Linux, arch/riscv/include/uapi/asm/setup.h, less the NUL at the end. */
+#define LINUX_PARAMS_MAX 1023U
+
 /* Cause of a hart's own interrupt controller. */
 #define S_EXTERNAL 9U
 
@@ -116,8 +119,9 @@ static bool has_serial(const struct vm_config *cfg)
  * The kernel finds a serial console by stdout-path, a virtio console only by
  * its command line.
  */
-static int tree_bootargs(const struct vm_config *cfg, struct fdt_builder *fdt)
+static int tree_bootargs(const struct vm *vm, struct fdt_builder *fdt)
 {
+	const struct vm_config *cfg = vm->cfg;
 	const char *params = cfg->params != NULL ? cfg->params : "";
 	int console = config_main_console(cfg);
 	const char *added = "";
@@ -128,6 +132,11 @@ static int tree_bootargs(const struct vm_config *cfg, struct fdt_builder *fdt)
 		added = params[0] != '\0' ? " console=hvc0" : "console=hvc0";
 	if (asprintf(&line, "%s%s", params, added) < 0)
 		return -ENOMEM;
+	if (strlen(line) > LINUX_PARAMS_MAX)
+		log_warning(vm->log,
+			    "the kernel command line has %zu bytes, of which "
+			    "Linux uses %u on riscv64; shorten --params",
+			    strlen(line), LINUX_PARAMS_MAX);
 	fdt_prop_string(fdt, "bootargs", line);
 	free(line);
 	return 0;
@@ -147,7 +156,7 @@ static int tree_chosen(const struct vm *vm, const struct boot_layout *layout,
 		       struct fdt_builder *fdt)
 {
 	fdt_begin(fdt, "chosen");
-	int ret = tree_bootargs(vm->cfg, fdt);
+	int ret = tree_bootargs(vm, fdt);
 	if (has_serial(vm->cfg)) {
 		char path[32];
 

@@ -13,7 +13,7 @@
 
 #include "vmm/config.h"
 
-#define MAX_ARGS 24
+#define MAX_ARGS 32
 
 /* Parses a line of words separated by blanks. */
 static int parse(struct vm_config *cfg, const char *line, struct error *err)
@@ -175,6 +175,15 @@ static void test_refusals(void **state)
 		{ "Image --port null", "port's name" },
 		{ "Image --disk", "needs a value" },
 		{ "Image --disk a,frob=1", "'frob=1'" },
+		{ "Image --name a\033[31mb", "control characters" },
+		{ "Image --name a\177", "control characters" },
+		{ "Image --name=", "empty" },
+		{ "-k fd=3 -i fd=3", "fd=3" },
+		{ "-k fd=3 --disk fd=3", "kernel and disk" },
+		{ "Image --disk fd=5 --network fd=5", "fd=5" },
+		{ "Image --disk fd=5 --disk b --disk fd=5", "fd=5" },
+		{ "Image --console serial,fd=6 --port p,fd=6", "fd=6" },
+		{ "Image --port p,fd=6 --disk fd=6", "--port p,fd=6 and disk" },
 	};
 
 	(void)state;
@@ -190,6 +199,74 @@ static void test_refusals(void **state)
 		assert_int_equal(err.status, EXIT_STATUS_USAGE);
 		config_free(&cfg);
 	}
+}
+
+/* The last one counts; devices, consoles and ports add up. */
+static void test_repeated_options(void **state)
+{
+	struct vm_config cfg;
+
+	(void)state;
+	parse_good(&cfg, "-k a -k fd=4 -k b -i x -i fd=5 -c 2 -c 3 -m 1G "
+			 "-m 2G -p one --params two --name x --name y "
+			 "--loglevel debug --loglevel error");
+	assert_string_equal(cfg.kernel.path, "b");
+	assert_int_equal(cfg.kernel.fd, -1);
+	assert_null(cfg.initrd.path);
+	assert_int_equal(cfg.initrd.fd, 5);
+	assert_int_equal(cfg.cpus, 3);
+	assert_int_equal(cfg.mem, GIB(2));
+	assert_string_equal(cfg.params, "two");
+	assert_string_equal(cfg.name, "y");
+	assert_int_equal(cfg.loglevel, LOG_ERROR);
+	config_free(&cfg);
+}
+
+static void test_default_console(void **state)
+{
+	static const struct {
+		const char *line;
+		int main;
+		unsigned count;
+	} cases[] = {
+		{ "Image", 0, 1 },
+		{ "Image --port a,null --port b,file=x", 2, 3 },
+		{ "Image --port a,null --console virtio,null", 1, 2 },
+		/* The terminal is taken. */
+		{ "Image --port a", -1, 1 },
+		{ "Image --port a,null --port b,stdio", -1, 2 },
+		{ "Image --nodefaults --port a,null", -1, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct vm_config cfg;
+
+		parse_good(&cfg, cases[i].line);
+		assert_int_equal(cfg.nr_consoles, cases[i].count);
+		assert_int_equal(config_main_console(&cfg), cases[i].main);
+		config_free(&cfg);
+	}
+}
+
+static void test_name_length(void **state)
+{
+	static char arg[300] = "--name=";
+	char kernel[] = "Image", *argv[] = { kernel, arg };
+	struct vm_config cfg;
+	struct error err;
+
+	(void)state;
+	memset(arg + 7, 'x', 255);
+	assert_int_equal(config_init(&cfg), 0);
+	assert_int_equal(config_parse(&cfg, 2, argv, &err), 0);
+	config_free(&cfg);
+
+	arg[7 + 255] = 'x';
+	assert_int_equal(config_init(&cfg), 0);
+	assert_int_equal(config_parse(&cfg, 2, argv, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "255"));
+	config_free(&cfg);
 }
 
 static void test_params_length(void **state)
@@ -275,6 +352,9 @@ int main(void)
 		cmocka_unit_test(test_devices),
 		cmocka_unit_test(test_files_as_descriptors),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_repeated_options),
+		cmocka_unit_test(test_default_console),
+		cmocka_unit_test(test_name_length),
 		cmocka_unit_test(test_params_length),
 		cmocka_unit_test(test_too_many),
 		cmocka_unit_test(test_help_lists_every_option),

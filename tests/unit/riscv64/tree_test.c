@@ -295,6 +295,27 @@ static void no_console_adds_nothing(void **state)
 	assert_null(chosen(f, "stdout-path", NULL));
 }
 
+static void long_bootargs_are_warned_of(void **state)
+{
+	struct fixture *f = *state;
+	struct log log = {
+		.fd = memfd_create("log", MFD_CLOEXEC),
+		.level = LOG_WARNING,
+		.name = "test",
+	};
+	static char params[1025];
+
+	start(f, &plic_ops, 1);
+	f->vm.log = &log;
+	memset(params, 'x', 1023);
+	assert_bootargs(f, params, params);
+	assert_int_equal(lseek(log.fd, 0, SEEK_END), 0);
+	params[1023] = 'x';
+	assert_bootargs(f, params, params);
+	assert_true(lseek(log.fd, 0, SEEK_END) > 0);
+	close(log.fd);
+}
+
 static void initrd_only_when_there_is_one(void **state)
 {
 	struct fixture *f = *state;
@@ -333,6 +354,7 @@ int main(void)
 		TEST(serial_console_is_found_by_path),
 		TEST(virtio_console_is_named_in_bootargs),
 		TEST(no_console_adds_nothing),
+		TEST(long_bootargs_are_warned_of),
 		TEST(initrd_only_when_there_is_one),
 		TEST(seeds_are_fresh),
 	};
