@@ -13,8 +13,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "devices/table.h"
 #include "vmm/bytes.h"
@@ -66,12 +64,36 @@ static void port_tx_ready(struct chardev_frontend *fe)
 	console_output(port);
 }
 
-/* Somebody came or went at the host's end. A break has no meaning here. */
+/*
+ * What can change about a terminal is its size; that there is one at all was
+ * settled when features were offered.
+ */
+static void console_resized(struct console_port *port)
+{
+	struct virtio_console *con = port->con;
+	uint16_t cols, rows;
+
+	if (port->cols == 0 || !chardev_size(port->cd, &cols, &rows) ||
+	    (cols == port->cols && rows == port->rows))
+		return;
+	port->cols = cols;
+	port->rows = rows;
+	if (!virtio_has(&con->vdev, CONSOLE_F_SIZE))
+		return;
+	if (port->ready && port->is_console)
+		console_ctrl_send(port, CONSOLE_MSG_RESIZE);
+	if (port->index == 0)
+		virtio_config_changed(&con->vdev);
+}
+
+/* A break has no meaning here. */
 static void port_event(struct chardev_frontend *fe, enum chardev_event event)
 {
 	struct console_port *port = to_port(fe);
 
-	if (event != CHARDEV_BREAK && port->ready)
+	if (event == CHARDEV_RESIZED)
+		console_resized(port);
+	else if (event != CHARDEV_BREAK && port->ready)
 		console_ctrl_send(port, CONSOLE_MSG_OPEN);
 }
 
@@ -140,33 +162,6 @@ static const struct virtio_type console_vtype = {
  * The common device.
  */
 
-/* The size may be set again while the machine runs: the guest is told. */
-static void console_set_size(struct console_port *port, uint16_t cols,
-			     uint16_t rows)
-{
-	struct virtio_console *con = port->con;
-
-	port->cols = cols;
-	port->rows = rows;
-	if (!virtio_has(&con->vdev, CONSOLE_F_SIZE))
-		return;
-	if (port->ready)
-		console_ctrl_send(port, CONSOLE_MSG_RESIZE);
-	if (port->index == 0)
-		virtio_config_changed(&con->vdev);
-}
-
-static void console_find_size(struct console_port *port,
-			      const struct console_config *cfg)
-{
-	struct winsize size;
-
-	if (cfg->backend.kind == CHARDEV_STDIO &&
-	    ioctl(STDIN_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col != 0 &&
-	    size.ws_row != 0)
-		console_set_size(port, size.ws_col, size.ws_row);
-}
-
 static int console_add_port(struct virtio_console *con, unsigned index,
 			    struct vm *vm, unsigned which, struct error *err)
 {
@@ -181,7 +176,10 @@ static int console_add_port(struct virtio_console *con, unsigned index,
 	port->cd = vm->consoles[which];
 	port->name = cfg->name;
 	port->is_console = cfg->kind == CONSOLE_VIRTIO;
-	console_find_size(port, cfg);
+	if (!chardev_size(port->cd, &port->cols, &port->rows)) {
+		port->cols = 0;
+		port->rows = 0;
+	}
 	return 0;
 }
 

@@ -312,6 +312,11 @@ static size_t rx_room(struct chardev *cd)
 	return paused ? 0 : room - 1;
 }
 
+static bool may_read(struct chardev *cd)
+{
+	return cd->ops->may_read == NULL || cd->ops->may_read(cd);
+}
+
 static void rx_pump(struct chardev *cd)
 {
 	uint8_t buf[CHARDEV_RX_RING];
@@ -326,9 +331,18 @@ static void rx_pump(struct chardev *cd)
 			cd->ops->paused(cd);
 		return;
 	}
+	if (!may_read(cd)) {
+		chardev_end_unwatch(in);
+		return;
+	}
 	ssize_t len = chardev_end_read(in, buf, room);
 	if (len == -EAGAIN) {
 		chardev_end_watch(in);
+		return;
+	}
+	/* What a process in the background gets that ignores SIGTTIN. */
+	if (len == -EIO && !may_read(cd)) {
+		chardev_end_unwatch(in);
 		return;
 	}
 	if (len <= 0) {
@@ -404,6 +418,18 @@ bool chardev_connected(struct chardev *cd)
 	bool connected = cd->connected;
 	pthread_mutex_unlock(&cd->lock);
 	return connected;
+}
+
+bool chardev_size(struct chardev *cd, uint16_t *cols, uint16_t *rows)
+{
+	return cd->ops != NULL && cd->ops->winsize != NULL &&
+	       cd->ops->winsize(cd, cols, rows);
+}
+
+void chardev_refresh(struct chardev *cd)
+{
+	if (cd->ops != NULL && cd->ops->refresh != NULL)
+		cd->ops->refresh(cd);
 }
 
 void chardev_pump(struct chardev *cd)

@@ -55,13 +55,15 @@ enum chardev_event {
 	CHARDEV_CONNECTED,
 	CHARDEV_DISCONNECTED,
 	CHARDEV_BREAK,
+	CHARDEV_RESIZED,
 };
 
 /**
  * struct chardev_frontend - The guest side of a chardev
  * @rx_ready: input arrived: call chardev_read()
  * @tx_ready: a chardev_write() that fell short may be continued
- * @event: the backend's state changed, or the user asked for a break
+ * @event: the backend's state changed, the user asked for a break, or
+ *	chardev_size() may say something else
  * @lock: held around the callbacks, or NULL; usually the device's lock
  *
  * Callbacks are optional and run on the I/O thread.
@@ -94,7 +96,9 @@ struct chardev_env {
  * stdio: when standard input is a terminal it is put into raw mode once the
  * machine starts (chardev_start()), and a guard process restores it however
  * this process ends. Ctrl-A is the escape key: x quits, b sends a break, h
- * helps, Ctrl-A sends itself. pty: the name of the slave is logged.
+ * helps, Ctrl-A sends itself. In the background (started with &) the terminal
+ * is left alone until the process is in the foreground; for that, SIGTTIN and
+ * SIGTTOU have to be ignored. pty: the name of the slave is logged.
  * socket: listens; one client at a time, a new one takes over, the guest does
  * not notice. A stale socket file (nobody listens) is replaced; any other
  * file there is refused.
@@ -179,5 +183,23 @@ bool chardev_readable(struct chardev *cd);
  * A null backend always says yes, as /dev/null does.
  */
 bool chardev_connected(struct chardev *cd);
+
+/**
+ * chardev_size() - Size of the terminal at the other end
+ *
+ * Return: whether there is one that knows its size; then neither is 0.
+ * Context: any thread.
+ */
+bool chardev_size(struct chardev *cd, uint16_t *cols, uint16_t *rows);
+
+/**
+ * chardev_refresh() - The terminal may have changed
+ *
+ * To be called after SIGWINCH, and after SIGCONT: a shell may have set its own
+ * mode while we were stopped.
+ *
+ * Context: the I/O thread, no locks held.
+ */
+void chardev_refresh(struct chardev *cd);
 
 #endif

@@ -80,11 +80,14 @@ struct chardev_ring {
  * @make: make what others see: files, sockets, links, a terminal's mode. Main
  *	thread; undoes itself when it fails; may be NULL
  * @start: begin to watch; may be NULL
+ * @may_read: whether reading is allowed now; if not, the backend calls
+ *	chardev_pump() when it is; NULL: always
  * @input: bytes came from the host; NULL: they go to the guest
  * @ended: reading met the end or an error, or writing an error, on @end;
  *	@error is 0 or negative errno. Must stop the use of @end
  * @paused: nothing is read because the guest does not read; may be NULL, may
  *	be called again while that lasts
+ * @winsize, @refresh: see chardev_size(), chardev_refresh(); may be NULL
  * @close: release what the backend has beside the two ends, however far it
  *	got after @open; may be NULL
  */
@@ -94,9 +97,12 @@ struct chardev_ops {
 		    struct error *err);
 	int (*make)(struct chardev *cd, struct error *err);
 	int (*start)(struct chardev *cd, struct error *err);
+	bool (*may_read)(struct chardev *cd);
 	void (*input)(struct chardev *cd, const uint8_t *buf, size_t len);
 	void (*ended)(struct chardev *cd, struct chardev_end *end, int error);
 	void (*paused)(struct chardev *cd);
+	bool (*winsize)(struct chardev *cd, uint16_t *cols, uint16_t *rows);
+	void (*refresh)(struct chardev *cd);
 	void (*close)(struct chardev *cd);
 };
 

@@ -32,7 +32,7 @@ static void setup_kick_signal(void)
 	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
 }
 
-/** struct signals - Signals that end the machine, taken on the I/O thread */
+/** struct signals - Signals that are taken on the I/O thread */
 struct signals {
 	struct ev_source src;
 	struct vm *vm;
@@ -46,8 +46,22 @@ static void on_signal(struct ev_source *src, uint32_t events)
 	(void)events;
 	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
 		return;
+	if (info.ssi_signo == SIGWINCH || info.ssi_signo == SIGCONT) {
+		for (unsigned i = 0; i < s->vm->cfg->nr_consoles; i++)
+			chardev_refresh(s->vm->consoles[i]);
+		return;
+	}
 	vm_request_stop(s->vm, VM_STOP_USER, 0, "ended by signal %u (%s)",
 			info.ssi_signo, strsignal((int)info.ssi_signo));
+}
+
+/* As nohup does with SIGHUP, and a script's shell with SIGINT for `&`. */
+static bool is_ignored(int signal)
+{
+	struct sigaction action;
+
+	return sigaction(signal, NULL, &action) == 0 &&
+	       action.sa_handler == SIG_IGN;
 }
 
 /*
@@ -56,17 +70,23 @@ static void on_signal(struct ev_source *src, uint32_t events)
  */
 static int block_signals(struct signals *s, struct error *err)
 {
-	static const int ending[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	static const int taken[] = { SIGINT,  SIGTERM,  SIGHUP,
+				     SIGQUIT, SIGWINCH, SIGCONT };
 	sigset_t set;
 
 	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(ending); i++)
-		sigaddset(&set, ending[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
+		if (!is_ignored(taken[i]))
+			sigaddset(&set, taken[i]);
+	}
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
 	/* A reader that goes away is an error of write(), not the end. */
 	signal(SIGPIPE, SIG_IGN);
 	/* So is a file that grew to the limit. */
 	signal(SIGXFSZ, SIG_IGN);
+	/* In the background the console does without its terminal. */
+	signal(SIGTTIN, SIG_IGN);
+	signal(SIGTTOU, SIG_IGN);
 
 	s->src = (struct ev_source){
 		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),

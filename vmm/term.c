@@ -5,9 +5,9 @@
  * Theory of operation: a terminal left in raw mode is of no use to the shell
  * after us, and no handler in this process runs after SIGKILL, a seccomp
  * violation or the out-of-memory killer. So a guard, a process of its own,
- * reads from a pipe whose only writer is this process. The bytes that it gets:
+ * reads from a pipe whose only writer is this process. The messages it gets:
  *
- *	ARM	the terminal is about to be raw: restore it at the end
+ *	ARM	the terminal is about to be raw: restore this mode at the end
  *	LEAVE	it was restored: just go
  *	(end)	we are dead: restore it if that was asked for, and go
  *
@@ -23,7 +23,8 @@
  * so none is ever copied for it.
  *
  * Raw mode has no signals from the keyboard: Ctrl-C and Ctrl-Z go to the
- * guest. SIGSTOP from elsewhere leaves the terminal raw until SIGCONT.
+ * guest. SIGSTOP from elsewhere leaves the terminal raw, unless the shell
+ * changes that; after SIGCONT, term_raw() has to be called again.
  */
 #include "vmm/term.h"
 
@@ -39,6 +40,16 @@
 
 #define ARM   'a'
 #define LEAVE 'l'
+
+/**
+ * struct message - What the guard is told; less than a pipe takes at once
+ * @what: ARM or LEAVE
+ * @saved: ARM: the mode to restore
+ */
+struct message {
+	char what;
+	struct termios saved;
+};
 
 /**
  * struct term - A terminal under guard
@@ -87,23 +98,22 @@ static void close_from(unsigned first)
 		close(fd);
 }
 
-static void wait_and_restore(int from, int tty, const struct termios *saved)
+static void wait_and_restore(int from, int tty)
 {
-	bool armed = false;
-	char byte;
+	struct message last = { .what = LEAVE }, msg;
 
 	for (;;) {
-		ssize_t len = read(from, &byte, 1);
+		ssize_t len = read(from, &msg, sizeof(msg));
 		if (len < 0 && errno == EINTR)
 			continue;
-		if (len <= 0)
+		if (len != sizeof(msg))
 			break;
-		if (byte == LEAVE)
+		last = msg;
+		if (msg.what == LEAVE)
 			return;
-		armed = byte == ARM;
 	}
-	if (armed && is_raw(tty, saved))
-		tcsetattr(tty, TCSANOW, saved);
+	if (last.what == ARM && is_raw(tty, &last.saved))
+		tcsetattr(tty, TCSANOW, &last.saved);
 }
 
 static _Noreturn void run_guard(const struct term *term, int from)
@@ -121,7 +131,7 @@ static _Noreturn void run_guard(const struct term *term, int from)
 	if (chdir("/") < 0) {
 		/* Only the mount that it keeps busy is a nuisance. */
 	}
-	wait_and_restore(0, 1, &term->saved);
+	wait_and_restore(0, 1);
 	_exit(0);
 }
 
@@ -158,14 +168,15 @@ static int start_guard(struct term *term)
  * The monitor's side.
  */
 
-static int tell_guard(struct term *term, char byte)
+static int tell_guard(struct term *term, char what)
 {
+	const struct message msg = { .what = what, .saved = term->saved };
 	ssize_t len;
 
 	do {
-		len = write(term->pipe, &byte, 1);
+		len = write(term->pipe, &msg, sizeof(msg));
 	} while (len < 0 && errno == EINTR);
-	return len == 1 ? 0 : -errno;
+	return len < 0 ? -errno : 0;
 }
 
 int term_open(int fd, struct term **out, struct error *err)
@@ -207,8 +218,21 @@ static int set_mode(int fd, const struct termios *mode)
 	return 0;
 }
 
+bool term_foreground(const struct term *term)
+{
+	if (tcgetsid(term->fd) != getsid(0))
+		return true;
+
+	pid_t group = tcgetpgrp(term->fd);
+	return group <= 0 || group == getpgrp();
+}
+
 int term_raw(struct term *term, struct error *err)
 {
+	struct termios now;
+
+	if (!is_raw(term->fd, &term->saved) && tcgetattr(term->fd, &now) == 0)
+		term->saved = now;
 	struct termios raw = raw_mode(&term->saved);
 
 	int ret = tell_guard(term, ARM);

@@ -18,7 +18,20 @@ struct term;
  */
 int term_open(int fd, struct term **out, struct error *err);
 
-/** term_raw() - Enter raw mode; the guard undoes it if this process dies */
+/**
+ * term_foreground() - Whether the terminal is ours to read and to set
+ *
+ * It is not while a shell has this process in the background. One that does
+ * not control our session has no such notion.
+ */
+bool term_foreground(const struct term *term);
+
+/**
+ * term_raw() - Enter raw mode; the guard undoes it if this process dies
+ *
+ * May be called again, after a shell had the terminal: the mode that is found
+ * then is the one that is restored.
+ */
 int term_raw(struct term *term, struct error *err);
 
 /** term_close() - Restore the mode, dismiss and reap the guard, free */

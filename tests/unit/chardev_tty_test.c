@@ -411,6 +411,30 @@ static void test_escape_help(void **state)
 	close(slave);
 }
 
+/* Output into a file holds what the guest says, and nothing else. */
+static void test_help_beside_a_file(void **state)
+{
+	struct fixture *x = *state;
+	struct fake_chardev *f = &x->f;
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	int out = open("/tmp", O_TMPFILE | O_RDWR, 0600);
+	char buf[64];
+
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	int slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	open_stdio(x, slave, out);
+	key(f, master, "\x01hz", 3);
+	assert_input(f, "z", 1);
+	chardev_write(f->cd, "guest", 5);
+	fake_chardev_run(f);
+	assert_int_equal(pread(out, buf, sizeof(buf), 0), 5);
+	assert_non_null(strstr(fake_chardev_log(f), "Ctrl-A x"));
+	close(master);
+	close(slave);
+	close(out);
+}
+
 /* A guest that does not read cannot keep the user from leaving. */
 static void test_escape_from_deaf_guest(void **state)
 {
@@ -561,6 +585,7 @@ int main(void)
 		T(test_stdio_files),
 		T(test_escape_keys),
 		T(test_escape_help),
+		T(test_help_beside_a_file),
 		T(test_escape_from_deaf_guest),
 		T(test_raw_mode),
 		T(test_terminal_gone),

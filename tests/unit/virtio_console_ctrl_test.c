@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* virtio-console: what it offers, ports, control messages. */
 #include <pty.h>
+#include <sys/ioctl.h>
 
 #include "tests/unit/virtio_console_fixture.h"
 
@@ -344,6 +345,8 @@ static void reset_forgets_ports(void **state)
 	assert_true(console_none_used(t, RX(1)));
 }
 
+static int terminal_master;
+
 /* Standard input becomes a terminal of 100 columns and 40 rows. */
 static int terminal_setup(void **state)
 {
@@ -355,7 +358,7 @@ static int terminal_setup(void **state)
 	dup2(slave, STDIN_FILENO);
 	close(slave);
 	/* Left open to the end of the process: the terminal lives with it. */
-	(void)master;
+	terminal_master = master;
 	return console_setup(state);
 }
 
@@ -394,6 +397,63 @@ static void size_in_a_message(void **state)
 	ctrl_post(t, 16);
 	ctrl_got(t, 1, CONSOLE, 1, "", 0);
 	ctrl_got(t, 1, OPEN, 1, "", 0);
+}
+
+/* As after SIGWINCH. */
+static void resize(struct console_test *t, unsigned i, uint16_t cols,
+		   uint16_t rows)
+{
+	const struct winsize size = { .ws_col = cols, .ws_row = rows };
+
+	assert_int_equal(ioctl(terminal_master, TIOCSWINSZ, &size), 0);
+	chardev_refresh(t->vm->consoles[i]);
+	fake_vm_io(t->vm);
+}
+
+static void size_changes_in_configuration(void **state)
+{
+	struct console_test *t = *state;
+
+	console_make(t, "t");
+	/* Before there is a driver. */
+	resize(t, 0, 90, 30);
+	assert_int_equal(fake_mmio_config(&t->m, 0, 4), 30 << 16 | 90);
+	console_start(t, SIZE);
+	assert_int_equal(fake_mmio_irq(&t->m), 0);
+	uint32_t generation = fake_mmio_get(&t->m, 0xfc);
+	resize(t, 0, 132, 50);
+	assert_int_equal(fake_mmio_irq(&t->m), VIRTIO_ISR_CONFIG);
+	assert_int_equal(fake_mmio_config(&t->m, 0, 4), 50 << 16 | 132);
+	assert_int_not_equal(fake_mmio_get(&t->m, 0xfc), generation);
+	/* Nothing new is nothing to tell; nor is a size of nothing. */
+	resize(t, 0, 132, 50);
+	resize(t, 0, 0, 0);
+	assert_int_equal(fake_mmio_irq(&t->m), 0);
+	assert_int_equal(fake_mmio_config(&t->m, 0, 4), 50 << 16 | 132);
+}
+
+/* However often it changes, the driver gets the last one. */
+static void size_changes_in_a_message(void **state)
+{
+	struct console_test *t = *state;
+	static const uint8_t last[] = { 60, 0, 149, 0 };
+	uint16_t cols = 200;
+
+	console_make(t, "vt");
+	console_start(t, SIZE | MULTIPORT);
+	resize(t, 1, 80, 25);
+	console_open(t, 1);
+	/* No buffers are left: one message is owed, not fifty. */
+	while (t->con->ports[1].pending == 0)
+		resize(t, 1, ++cols, 60);
+	while (!console_none_used(t, CTRL_RX))
+		console_used(t, CTRL_RX);
+	for (int i = 0; i < 50; i++)
+		resize(t, 1, ++cols, 60);
+	resize(t, 1, 149, 60);
+	ctrl_post(t, 8);
+	ctrl_got(t, 1, RESIZE, 1, last, sizeof(last));
+	assert_true(console_none_used(t, CTRL_RX));
 }
 
 static void refuses_long_names(void **state)
@@ -440,6 +500,8 @@ int main(void)
 		TEST(refuses_long_names),
 		TEST_TERMINAL(size_in_configuration),
 		TEST_TERMINAL(size_in_a_message),
+		TEST_TERMINAL(size_changes_in_configuration),
+		TEST_TERMINAL(size_changes_in_a_message),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

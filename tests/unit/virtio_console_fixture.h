@@ -51,7 +51,9 @@ struct console_test {
 	int peers[CONFIG_MAX_CONSOLES];
 };
 
-static inline void console_backend(struct console_test *t, unsigned i)
+/* A console on one end of a pair, or on standard input and output. */
+static inline void console_backend(struct console_test *t, unsigned i,
+				   enum chardev_kind kind)
 {
 	const struct chardev_env env = { .loop = t->vm->loop,
 					 .log = t->vm->log };
@@ -60,7 +62,7 @@ static inline void console_backend(struct console_test *t, unsigned i)
 
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds), 0);
-	struct chardev_config cfg = { .kind = CHARDEV_FD, .fd = fds[1] };
+	struct chardev_config cfg = { .kind = kind, .fd = fds[1] };
 
 	if (chardev_open(&env, "console", &cfg, &t->vm->consoles[i], &err) < 0)
 		fail_msg("%s", err.text);
@@ -87,7 +89,7 @@ static inline void console_make(struct console_test *t, const char *kinds)
 		c->name = kinds[i] == 'p' ? strdup(name) : NULL;
 		c->backend.kind = kinds[i] == 't' ? CHARDEV_STDIO : CHARDEV_FD;
 		cfg->nr_consoles = i + 1;
-		console_backend(t, i);
+		console_backend(t, i, c->backend.kind);
 	}
 	t->dev = fake_vm_add(t->vm, &virtio_console_device, NULL);
 	t->con = container_of(t->dev, struct virtio_console, vdev.dev);
