@@ -19,6 +19,8 @@ COMMIT  := $(shell git rev-parse --short=12 HEAD 2>/dev/null || echo unknown)
 
 .SUFFIXES:
 .DELETE_ON_ERROR:
+# Objects are kept, also those that only lead to something else.
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
 # --- which compiler, against which headers and libraries --------------------
@@ -29,7 +31,9 @@ TRIPLET         := $(TRIPLET_$(ARCH))
 
 # Hosted: the architecture's code built for this machine, for its unit tests.
 # Only KVM's headers come from the target: the layouts agree (see docs/HACKING).
-ifneq ($(HOSTED),)
+ifeq ($(filter none riscv64 ppc64le,$(ARCH)),)
+  $(error ARCH=$(ARCH) is unknown: name riscv64 or ppc64le)
+else ifneq ($(HOSTED),)
   B        := $(O)/host-$(ARCH)$(if $(filter thread,$(SAN)),-tsan)
   CC       := gcc
   SAN      ?= address,undefined
@@ -37,6 +41,8 @@ ifneq ($(HOSTED),)
   ARCH_CFLAGS   := -fsanitize=$(SAN) -fno-sanitize-recover=all \
                    -fno-omit-frame-pointer
   ARCH_LDFLAGS  := -fsanitize=$(SAN)
+else ifeq ($(ARCH),none)
+  B  := $(O)/none
 else ifeq ($(HOST_ARCH),$(ARCH))
   B  := $(O)/$(ARCH)
   CC ?= cc
@@ -66,6 +72,10 @@ else
   TEST_LDFLAGS    := -pie
 endif
 
+# What has to be there before anything is compiled.
+READY := $(if $(filter none,$(ARCH)),no-arch,$(if \
+           $(filter $(HOST_ARCH),$(ARCH)),,$(O)/sysroot/$(ARCH).ready))
+
 # --- flags -------------------------------------------------------------------
 
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
@@ -74,7 +84,6 @@ WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 WERROR   ?= $(if $(HOSTED)$(CI),-Werror)
 
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
-                -DPRIVET_VERSION='"$(VERSION)"' -DPRIVET_COMMIT='"$(COMMIT)"' \
                 $(ARCH_CPPFLAGS) $(CPPFLAGS)
 CFLAGS_ALL   := -std=gnu11 -O2 -g -pthread -fno-common \
                 -fstack-protector-strong -Wframe-larger-than=8192 \
@@ -133,22 +142,32 @@ $(B)/libprivet.a: $(CORE_OBJS) $(ARCH_OBJS)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
 
-$(B)/%.o: %.c Makefile | sysroot
+$(B)/%.o: %.c Makefile $(READY)
 	$(call say,CC,$<)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # The version is compiled into one file only, so that a commit rebuilds one.
-$(B)/vmm/main.o: VERSION
+VERSION_CPPFLAGS := -DPRIVET_VERSION='"$(VERSION)"' \
+                    -DPRIVET_COMMIT='"$(COMMIT)"'
+$(B)/vmm/main.o: private CPPFLAGS_ALL += $(VERSION_CPPFLAGS)
+$(B)/vmm/main.o: $(B)/version
 
-# Headers and libraries of the target, or of its KVM for a hosted build.
-.PHONY: sysroot
-sysroot:
-ifneq ($(ARCH),none)
-ifneq ($(HOST_ARCH),$(ARCH))
-	@tests/lab/sysroot $(ARCH)
-endif
-endif
+$(B)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION) $(COMMIT)' | cmp -s - $@ || \
+		echo '$(VERSION) $(COMMIT)' > $@
+
+# Headers and libraries of the target, or of its KVM for a hosted build. The
+# file changes when they do.
+$(O)/sysroot/%.ready: FORCE
+	@tests/lab/sysroot $*
+
+.PHONY: FORCE no-arch
+FORCE:
+no-arch:
+	@echo "privet: name an architecture: ARCH=riscv64 or ARCH=ppc64le" >&2
+	@exit 2
 
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
 
@@ -228,7 +247,7 @@ distclean: ## remove the whole build folder
 
 .PHONY: print-cflags
 print-cflags:
-	@echo $(CPPFLAGS_ALL) $(CFLAGS_ALL)
+	@echo $(CPPFLAGS_ALL) $(VERSION_CPPFLAGS) $(CFLAGS_ALL)
 
 .PHONY: print-program-ldflags print-test-ldflags
 print-program-ldflags:
