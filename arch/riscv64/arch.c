@@ -62,22 +62,6 @@ int arch_virtio_mmio_slot(unsigned index, struct arch_device *slot)
 	return 0;
 }
 
-static int check_cpus(const struct vm *vm, struct error *err)
-{
-	unsigned cpus = vm->cfg->cpus;
-	int limit = kvm_check_extension(&vm->kvm, KVM_CAP_MAX_VCPUS);
-
-	if (cpus == 0 || cpus > LAYOUT_MAX_HARTS)
-		return error_usage(err, "--cpus %u: this machine has 1 to %u",
-				   cpus, LAYOUT_MAX_HARTS);
-	if (limit > 0 && cpus > (unsigned)limit)
-		return error_usage(err,
-				   "--cpus %u: this host's KVM allows %d at "
-				   "most",
-				   cpus, limit);
-	return 0;
-}
-
 static int check_memory(const struct vm *vm, struct error *err)
 {
 	uint64_t mem = vm->cfg->mem;
@@ -108,10 +92,8 @@ static int check_memory(const struct vm *vm, struct error *err)
 
 int arch_vm_init(struct vm *vm, struct error *err)
 {
-	int ret = check_cpus(vm, err);
+	int ret = check_memory(vm, err);
 
-	if (ret == 0)
-		ret = check_memory(vm, err);
 	if (ret < 0)
 		return ret;
 

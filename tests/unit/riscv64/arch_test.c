@@ -117,34 +117,6 @@ static void memory_limits(void **state)
 	assert_int_equal(f->ram_gpa, 0x80000000);
 }
 
-static void cpu_limits(void **state)
-{
-	static const struct {
-		int limit;
-		unsigned cpus;
-		bool good;
-	} cases[] = {
-		{ 1024, 0, false },
-		{ 1024, 1, true },
-		{ 1024, 512, true },
-		{ 1024, 513, false },
-		{ 1024, UINT32_MAX, false },
-		{ 4, 4, true },
-		{ 4, 5, false },
-		{ 0, 512, true },
-	};
-	struct fixture *f = *state;
-	struct error err;
-
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		stub.caps[KVM_CAP_MAX_VCPUS] = cases[i].limit;
-		f->cfg.cpus = cases[i].cpus;
-		assert_int_equal(init(f, &err), cases[i].good ? 0 : -EINVAL);
-		if (!cases[i].good)
-			assert_non_null(strstr(err.text, "--cpus"));
-	}
-}
-
 static void no_memory_for_ram(void **state)
 {
 	struct fixture *f = *state;
@@ -287,7 +259,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(memory_limits),
-		TEST(cpu_limits),
 		TEST(no_memory_for_ram),
 		TEST(devices_do_not_overlap),
 		TEST(virtio_slots),

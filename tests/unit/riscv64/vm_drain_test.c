@@ -20,10 +20,8 @@
 #include <time.h>
 
 #include "arch/riscv64/layout.h"
-#include "arch/riscv64/regs.h"
 #include "tests/fakes/fake_driver.h"
-#include "tests/fakes/fake_kvm.h"
-#include "vmm/bytes.h"
+#include "tests/unit/riscv64/vm_host.h"
 #include "vmm/chardev_impl.h"
 #include "vmm/vm.h"
 
@@ -50,39 +48,6 @@ static struct fixture f;
 static uint8_t byte_at(size_t i)
 {
 	return (uint8_t)(i * 7 + i / 253);
-}
-
-static int make_kernel(void)
-{
-	static uint8_t image[4096];
-	int fd = memfd_create("kernel", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	le64_store(image + 8, 0x200000);
-	le64_store(image + 16, sizeof(image));
-	le32_store(image + 32, 2);
-	/* "RISCV" and "RSC\x05". */
-	le64_store(image + 48, 0x5643534952);
-	le32_store(image + 56, 0x05435352);
-	assert_int_equal(write(fd, image, sizeof(image)), sizeof(image));
-	return fd;
-}
-
-static void default_regs(void)
-{
-	fake_kvm_set_default_reg(RVREG_CONFIG(isa), 0x14112d);
-	fake_kvm_set_default_reg(RVREG_CONFIG(mvendorid), 0);
-	fake_kvm_set_default_reg(RVREG_CONFIG(satp_mode), 8);
-	fake_kvm_set_default_reg(RVREG_TIMER(frequency), 10000000);
-	fake_kvm_set_default_reg(RVREG_TIMER(time), 0);
-	fake_kvm_set_default_reg(RVREG_TIMER(compare), 0);
-	fake_kvm_set_default_reg(RVREG_TIMER(state), 0);
-	fake_kvm_set_default_reg(RVREG_PC, 0);
-	fake_kvm_set_default_reg(RVREG_MODE, 1);
-	for (unsigned i = 1; i < 32; i++)
-		fake_kvm_set_default_reg(RVREG_X(i), 0);
-	fake_kvm_set_default_reg(RVREG_SBI_EXT(KVM_RISCV_SBI_EXT_DBCN), 0);
-	fake_kvm_set_default_reg(RVREG_CSR(satp), 0);
 }
 
 static int setup(void **state)
@@ -339,17 +304,10 @@ static void test_user_ends_the_wait(void **state)
 	assert_true(ms < 3ULL * CHARDEV_STALL_MS);
 }
 
-static void on_kick(int signal)
-{
-	(void)signal;
-}
-
 int main(void)
 {
 	/* As main.c does. */
-	struct sigaction action = { .sa_handler = on_kick };
-
-	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
+	install_kick_handler();
 	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {

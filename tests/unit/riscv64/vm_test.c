@@ -589,6 +589,43 @@ static void test_no_kvm(void **state)
 	fixture_end(&f);
 }
 
+static void test_cpu_limits(void **state)
+{
+	static const struct {
+		const char *options;
+		int kvm;
+		bool good;
+	} cases[] = {
+		{ "--cpus 512", 1024, true },
+		{ "--cpus 513", 1024, false },
+		{ "--cpus 4096", 9999, false },
+		{ "--cpus 8", 8, true },
+		{ "--cpus 9", 8, false },
+		/* A kernel that does not tell. */
+		{ "--cpus 4", 0, true },
+		{ "--cpus 5", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct fixture f;
+		struct error err = { 0 };
+		struct vm *vm = NULL;
+
+		fixture_init(&f, cases[i].options);
+		fake_kvm_set_cap(KVM_CAP_MAX_VCPUS, cases[i].kvm);
+		int ret = vm_create(&f.cfg, &f.log, &vm, &err);
+		vm_destroy(vm);
+		if ((ret == 0) != cases[i].good)
+			fail_msg("%s: %s", cases[i].options, err.text);
+		if (ret < 0) {
+			assert_int_equal(err.status, EXIT_STATUS_USAGE);
+			assert_non_null(strstr(err.text, "--cpus"));
+		}
+		fixture_end(&f);
+	}
+}
+
 static void test_limits_are_refused(void **state)
 {
 	static const struct {
@@ -636,6 +673,7 @@ int main(void)
 		cmocka_unit_test(test_every_kvm_call_may_fail),
 		cmocka_unit_test(test_every_library_call_may_fail),
 		cmocka_unit_test(test_no_kvm),
+		cmocka_unit_test(test_cpu_limits),
 		cmocka_unit_test(test_limits_are_refused),
 	};
 
