@@ -117,7 +117,8 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu);
 void arch_run_failed(struct vcpu *vcpu, int error);
 
 /*
- * Saved state: while every vCPU is parked.
+ * Saved state: while every vCPU is parked. Restoring gives -ENOTSUP for a
+ * version that is unknown, -ENXIO for what this host's CPUs or KVM lack.
  */
 int arch_vcpu_save(struct vcpu *vcpu, struct snap_writer *w);
 int arch_vcpu_restore(struct vcpu *vcpu, struct snap_reader *r,

@@ -125,6 +125,20 @@ static int restore_target(const struct target *t, struct snap_reader *r,
 	return ret;
 }
 
+static const char *restore_failure(int error)
+{
+	switch (error) {
+	case -ENOTSUP:
+		return "a newer privet wrote it";
+	case -ENXIO:
+		return "this host's CPUs or its KVM lack what the guest had";
+	case -EBADMSG:
+		return "it is damaged";
+	default:
+		return strerror(-error);
+	}
+}
+
 static int restore_section(struct vm *vm, struct snap_reader *r,
 			   const struct snap_section *section, bool *seen,
 			   struct error *err)
@@ -150,8 +164,7 @@ static int restore_section(struct vm *vm, struct snap_reader *r,
 				 "saved state: section '%s' version %u cannot "
 				 "be restored: %s",
 				 section->id, section->version,
-				 ret == -ENOTSUP ? "a newer privet wrote it"
-						 : strerror(-ret));
+				 restore_failure(ret));
 	return 0;
 }
 

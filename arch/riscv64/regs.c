@@ -291,14 +291,14 @@ static int restore_phase(const struct vcpu *vcpu, struct snap_reader *r,
 		if (!is_listed(list, id)) {
 			if (is_absent_extension(id, value))
 				continue;
-			return -ENOTSUP;
+			return -ENXIO;
 		}
 		if (reg_phase(id) != phase || !is_wanted(vcpu, phase, value))
 			continue;
 
 		int ret = kvm_set_reg(vcpu->fd, id, value);
 		if (ret < 0)
-			return ret;
+			return ret == -EOPNOTSUPP ? -ENXIO : ret;
 	}
 	return snap_reader_error(r);
 }
