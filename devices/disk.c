@@ -52,6 +52,19 @@ static const char *open_hint(int code, bool read_only)
 	return "check the path";
 }
 
+/* A wrong path or a missing right is for the user to mend, the rest is not. */
+static enum exit_status open_status(int code)
+{
+	static const int users[] = { EACCES, EISDIR, ELOOP,   ENAMETOOLONG,
+				     ENOENT, EPERM,  ENOTDIR, EROFS };
+
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		if (users[i] == code)
+			return EXIT_STATUS_USAGE;
+	}
+	return EXIT_STATUS_ERROR;
+}
+
 static int open_path(const struct disk_config *cfg, struct error *err)
 {
 	/* O_NONBLOCK: a FIFO without a writer must not hold us up. */
@@ -68,10 +81,10 @@ static int open_path(const struct disk_config *cfg, struct error *err)
 		return fd;
 
 	int code = errno;
-	return error_host(err, -code, "cannot open disk '%s'%s: %s; %s",
-			  cfg->path,
-			  cfg->read_only ? "" : " for reading and writing",
-			  strerror(code), open_hint(code, cfg->read_only));
+	return error_set(err, -code, open_status(code),
+			 "cannot open disk '%s'%s: %s; %s", cfg->path,
+			 cfg->read_only ? "" : " for reading and writing",
+			 strerror(code), open_hint(code, cfg->read_only));
 }
 
 /* Ways to open a descriptor in which it is of no use here. */
@@ -95,19 +108,19 @@ static int open_fd(const struct disk_config *cfg, struct error *err)
 {
 	int flags = fcntl(cfg->fd, F_GETFL);
 	if (flags < 0)
-		return error_host(err, -errno,
-				  "cannot use fd %d as a disk: %s; open it "
-				  "before the start, as in '%d<>FILE'",
-				  cfg->fd, strerror(errno), cfg->fd);
+		return error_set(err, -errno, EXIT_STATUS_USAGE,
+				 "cannot use fd %d as a disk: %s; open it "
+				 "before the start, as in '%d<>FILE'",
+				 cfg->fd, strerror(errno), cfg->fd);
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad_flags); i++) {
 		if (bad_flags[i].only_writable && cfg->read_only)
 			continue;
 		if ((flags & bad_flags[i].mask) == bad_flags[i].value)
-			return error_host(err, -EBADF,
-					  "cannot use fd %d as a disk: it is "
-					  "open %s",
-					  cfg->fd, bad_flags[i].text);
+			return error_set(err, -EBADF, EXIT_STATUS_USAGE,
+					 "cannot use fd %d as a disk: it is "
+					 "open %s",
+					 cfg->fd, bad_flags[i].text);
 	}
 
 	/* A copy of our own: one descriptor may be named twice. */
@@ -242,12 +255,11 @@ static int measure_device(struct disk *disk, const struct stat *st,
 	int protected = 0;
 	if (!info->read_only && ioctl(disk->fd, BLKROGET, &protected) == 0 &&
 	    protected != 0)
-		return error_host(
-			err, -EROFS,
-			"cannot open disk '%s' for reading and "
-			"writing: the device is read-only; add ,ro to "
-			"use it for reading only",
-			disk->name);
+		return error_set(err, -EROFS, EXIT_STATUS_USAGE,
+				 "cannot open disk '%s' for reading and "
+				 "writing: the device is read-only; add ,ro to "
+				 "use it for reading only",
+				 disk->name);
 
 	/* Good to know, but no reason to give up. */
 	if (ioctl(disk->fd, BLKPBSZGET, &physical) < 0)
@@ -273,18 +285,20 @@ static int check_size(const struct disk *disk, struct error *err)
 	uint64_t block = disk->info.logical;
 
 	if (size == 0)
-		return error_host(err, -EINVAL,
-				  "disk '%s' is empty; give it a size, as with "
-				  "'truncate -s 8G FILE'",
-				  disk->name);
+		return error_usage(
+			err,
+			"disk '%s' is empty; give it a size, as with "
+			"'truncate -s 8G FILE'",
+			disk->name);
 	if (size % block == 0)
 		return 0;
-	return error_host(err, -EINVAL,
-			  "disk '%s' has %llu bytes, which is no multiple of "
-			  "its block size %llu; is it a raw image? then mend "
-			  "it with 'truncate -s %%%llu FILE'",
-			  disk->name, (unsigned long long)size,
-			  (unsigned long long)block, (unsigned long long)block);
+	return error_usage(err,
+			   "disk '%s' has %llu bytes, which is no multiple of "
+			   "its block size %llu; is it a raw image? then mend "
+			   "it with 'truncate -s %%%llu FILE'",
+			   disk->name, (unsigned long long)size,
+			   (unsigned long long)block,
+			   (unsigned long long)block);
 }
 
 static int measure(struct disk *disk, uint32_t logical, struct error *err)
@@ -301,13 +315,14 @@ static int measure(struct disk *disk, uint32_t logical, struct error *err)
 	else if (S_ISBLK(st.st_mode))
 		ret = measure_device(disk, &st, err);
 	else
-		ret = error_host(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
-				 "disk '%s' is %s; name an image file or a "
-				 "block device",
-				 disk->name,
-				 S_ISDIR(st.st_mode) ? "a directory"
-						     : "no file and no block "
-						       "device");
+		ret = error_set(err, S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL,
+				EXIT_STATUS_USAGE,
+				"disk '%s' is %s; name an image file or a "
+				"block device",
+				disk->name,
+				S_ISDIR(st.st_mode) ? "a directory"
+						    : "no file and no block "
+						      "device");
 	if (ret < 0)
 		return ret;
 	info->logical = logical != 0 ? logical : disk->host_block;

@@ -158,6 +158,8 @@ static inline void assert_refused(struct fixture *f, struct disk_config cfg,
 	cfg.threads = 1;
 	assert_int_equal(try_open(f, &cfg, &disk), code);
 	assert_int_equal(f->err.code, code);
+	assert_int_equal(f->err.status, code == -EBUSY ? EXIT_STATUS_ERROR
+						       : EXIT_STATUS_USAGE);
 	assert_null(disk);
 	if (strstr(f->err.text, why) == NULL ||
 	    strstr(f->err.text, hint) == NULL)

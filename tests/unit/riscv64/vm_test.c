@@ -637,7 +637,7 @@ static void test_limits_are_refused(void **state)
 		{ "--irqchip aia", "aia", EXIT_STATUS_NO_KVM },
 		{ "--initrd /nonexistent", "/nonexistent", EXIT_STATUS_USAGE },
 		{ "--initrd fd=999", "fd=999", EXIT_STATUS_USAGE },
-		{ "--disk /nonexistent", "/nonexistent", EXIT_STATUS_ERROR },
+		{ "--disk /nonexistent", "/nonexistent", EXIT_STATUS_USAGE },
 	};
 
 	(void)state;
