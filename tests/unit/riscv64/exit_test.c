@@ -29,6 +29,7 @@
  */
 struct fixture {
 	struct vm vm;
+	struct vm_config cfg;
 	struct log log;
 	struct vcpu vcpu;
 	struct kvm_run run;
@@ -127,6 +128,9 @@ static int setup(void **state)
 		.name = "test",
 	};
 	console->f = f;
+	f->cfg.nr_consoles = 1;
+	f->cfg.consoles[0].kind = CONSOLE_SERIAL;
+	f->vm.cfg = &f->cfg;
 	f->vm.log = &f->log;
 	f->vm.consoles[0] = console;
 	f->vcpu = (struct vcpu){
