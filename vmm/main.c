@@ -160,6 +160,15 @@ static enum exit_status report_error(struct log *log, const struct error *err)
 	return err->status;
 }
 
+/* A machine that could not be built or started ends like others. */
+static enum exit_status result_of_error(const struct error *err,
+					struct vm_result *result)
+{
+	result->stop = VM_STOP_ERROR;
+	snprintf(result->text, sizeof(result->text), "%s", err->text);
+	return err->status;
+}
+
 static enum exit_status run_machine(const struct vm_config *cfg,
 				    struct log *log)
 {
@@ -181,11 +190,13 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	vm_destroy(vm);
 	if (signals.src.fd >= 0)
 		close(signals.src.fd);
-	if (ret < 0)
-		return report_error(log, &err);
-
-	status = vm_exit_status(&result);
-	report_end(log, &result, status);
+	if (ret < 0) {
+		status = result_of_error(&err, &result);
+		report_error(log, &err);
+	} else {
+		status = vm_exit_status(&result);
+		report_end(log, &result, status);
+	}
 	if (cfg->status_file != NULL &&
 	    write_status_file(cfg->status_file, &result, status, &err) < 0)
 		return report_error(log, &err);
@@ -274,6 +285,16 @@ static enum exit_status cmd_help(int argc, char **argv)
 	return usage(stdout, EXIT_STATUS_POWEROFF);
 }
 
+/* What was asked for counts as told only if it got out. */
+static enum exit_status flush_output(enum exit_status status)
+{
+	if (fflush(stdout) == 0 && ferror(stdout) == 0)
+		return status;
+	fprintf(stderr, "privet: error: cannot write to standard output: %s\n",
+		strerror(errno));
+	return EXIT_STATUS_ERROR;
+}
+
 static const struct command {
 	const char *name;
 	enum exit_status (*run)(int argc, char **argv);
@@ -302,7 +323,8 @@ int main(int argc, char **argv)
 		return EXIT_STATUS_ERROR;
 	for (size_t i = 0; argc > 1 && i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name) == 0)
-			return (int)commands[i].run(argc - 2, argv + 2);
+			return (int)flush_output(
+				commands[i].run(argc - 2, argv + 2));
 	}
 	if (argc > 1)
 		fprintf(stderr, "privet: error: unknown command '%s'\n",

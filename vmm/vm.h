@@ -52,7 +52,7 @@ struct vm_result {
 	enum vm_stop stop;
 	unsigned guest_status;
 	unsigned reboots;
-	char text[320];
+	char text[512];
 };
 
 /**

@@ -49,3 +49,13 @@ kill -TERM "$(pidof privet)"
 wait "$pid"
 is "$?" 123 'SIGTERM'
 has /t/run/messages 'signal 15' 'SIGTERM is told'
+
+tool run -k /t/run/none --status-file /t/status.json
+cp /t/status.json /t/run/status
+is "$status $(told)" '118 error 118' 'a missing kernel is in the status file'
+tool run -k /t/Image --kvm /dev/null --status-file /t/status.json
+cp /t/status.json /t/run/status
+is "$status $(told)" '77 error 77' 'so is a host without KVM'
+has /t/run/status '"text": "cannot use /dev/null: ' 'with the reason'
+/t/privet --version > /dev/full 2> /t/run/messages
+is "$?" 125 'output that does not get out is an error'
