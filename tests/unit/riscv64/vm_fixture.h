@@ -6,6 +6,7 @@
 #ifndef PRIVET_TESTS_VM_FIXTURE_H
 #define PRIVET_TESTS_VM_FIXTURE_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,18 @@ static inline void fixture_end(struct fixture *f)
 	close(f->disk);
 	close(f->output);
 	assert_int_equal(fake_kvm_open_fds(), 0);
+}
+
+static inline unsigned count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		n++;
+	closedir(dir);
+	return n;
 }
 
 static inline struct vm *build(struct fixture *f)

@@ -22,6 +22,7 @@
 #define PAUSES     100U
 #define ROUNDS     40U
 #define BUSY_EXITS 16U
+#define LIVES      50U
 
 /**
  * struct crowd - The vCPUs of a test
@@ -262,6 +263,38 @@ static void stop_among_reboots(void **state)
 	}
 }
 
+static unsigned fds_of_life[LIVES];
+
+static int exit_counted(struct kvm_run *run, void *arg)
+{
+	unsigned life = entered(0);
+
+	count(&members[0]);
+	if (life == LIVES)
+		return exit_shutdown(run, NULL);
+	fds_of_life[life] = count_fds();
+	return exit_reset(run, arg);
+}
+
+/* Descriptors and memory (by the leak checker) after many reboots. */
+static void reboots_leak_nothing(void **state)
+{
+	struct fake_exit script[LIVES + 1];
+	struct fixture f;
+
+	(void)state;
+	for (unsigned i = 0; i <= LIVES; i++)
+		script[i] = (struct fake_exit){ exit_counted, NULL, ARG(1) };
+	gather(&f);
+	fake_kvm_script(0, script, LIVES + 1);
+	struct vm_result result = run(crowd.vm);
+	assert_int_equal(result.stop, VM_STOP_POWEROFF);
+	assert_int_equal(result.reboots, LIVES);
+	for (unsigned i = 2; i < LIVES; i++)
+		assert_int_equal(fds_of_life[i], fds_of_life[1]);
+	disperse(&f);
+}
+
 /* Any vCPU may end the machine, before others have even been started. */
 static void any_vcpu_ends_it(void **state)
 {
@@ -286,6 +319,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pauses_and_kicks),
 		cmocka_unit_test(stop_among_reboots),
+		cmocka_unit_test(reboots_leak_nothing),
 		cmocka_unit_test(any_vcpu_ends_it),
 	};
 

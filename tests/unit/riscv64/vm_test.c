@@ -12,7 +12,6 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <sys/epoll.h>
@@ -486,18 +485,6 @@ static void test_restore_refuses_another_machine(void **state)
 /*
  * Failures.
  */
-
-static unsigned count_fds(void)
-{
-	DIR *dir = opendir("/proc/self/fd");
-	unsigned n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir) != NULL)
-		n++;
-	closedir(dir);
-	return n;
-}
 
 /* Builds and runs; true when it came to an ordinary end. */
 static bool whole_life(struct fixture *f)
