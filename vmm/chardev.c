@@ -8,6 +8,9 @@
  * the current peer until a ring is empty or full, or the host says EAGAIN;
  * then they wait for epoll, or for the next kick.
  *
+ * A serial port writes byte by byte. To wake the I/O thread for each would cost
+ * many times the byte itself, so single bytes are gathered for a moment.
+ *
  * Output is copied out of the ring, written without the lock, and taken out
  * of the ring afterwards by position: meanwhile newer bytes may have pushed it
  * out. Callbacks are made without cd->lock and with the frontend's.
@@ -266,11 +269,28 @@ size_t chardev_write(struct chardev *cd, const void *buf, size_t len)
 	}
 	/* A blocked reader is waited for by epoll and the timer. */
 	bool kick = newly_lost || (cd->reader && !cd->blocked);
+	bool wait = len == 1 && cd->gather_ns > 0 && !newly_lost &&
+		    ring_used(&cd->tx) < PUMP_CHUNK;
+	bool arm = kick && wait && !cd->gathering;
+	if (arm)
+		cd->gathering = true;
 	pthread_mutex_unlock(&cd->lock);
 
-	if (kick)
+	if (arm)
+		ev_timer_set(&cd->gather, cd->gather_ns);
+	else if (kick && !wait)
 		evloop_post(cd->env.loop, &cd->kick);
 	return done;
+}
+
+void chardev_on_gather(struct ev_timer *timer)
+{
+	struct chardev *cd = container_of(timer, struct chardev, gather);
+
+	pthread_mutex_lock(&cd->lock);
+	cd->gathering = false;
+	pthread_mutex_unlock(&cd->lock);
+	chardev_pump(cd);
 }
 
 void chardev_say(struct chardev *cd, const char *text)

@@ -120,11 +120,14 @@ struct chardev_ops {
  * @rx_paused: the input ring was full, nothing is read from the host
  * @rx_drop: read on although it is full, and drop what does not fit
  * @lost: output was dropped
+ * @gathering: @gather runs
  * @idle_head: tx.head when chardev_idle() looked last
  * @progress_ns: when the reader last took something; CLOCK_MONOTONIC
  * @stall_ms: CHARDEV_STALL_MS; tests make it shorter
+ * @gather_ns: how long single bytes wait for others; tests set 0
  * @in, @out: descriptors of the current peer
  * @kick: runs the pumps
+ * @gather: runs the pumps when single bytes have waited
  * @stall: limits how long a reader may hold the guest back
  * @fe: gets the callbacks; not owned; may be NULL
  */
@@ -147,15 +150,18 @@ struct chardev {
 	bool rx_paused;
 	bool rx_drop;
 	bool lost;
+	bool gathering;
 	uint64_t idle_head;
 	uint64_t progress_ns;
 
 	uint64_t stall_ms;
+	uint64_t gather_ns;
 	bool loss_logged;
 	bool started;
 	struct chardev_end in;
 	struct chardev_end out;
 	struct ev_work kick;
+	struct ev_timer gather;
 	struct ev_timer stall;
 	struct chardev_frontend *fe;
 };
@@ -208,8 +214,9 @@ void chardev_say(struct chardev *cd, const char *text);
  */
 ssize_t chardev_send_some(struct chardev *cd);
 
-/** chardev_on_kick(), chardev_on_stall() - What cd->kick and cd->stall call */
+/** chardev_on_kick() and so on - What cd->kick and the timers call */
 void chardev_on_kick(struct ev_work *work);
+void chardev_on_gather(struct ev_timer *timer);
 void chardev_on_stall(struct ev_timer *timer);
 
 /** chardev_now_ns() - CLOCK_MONOTONIC */

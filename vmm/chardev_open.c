@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+/* Too short for anybody to notice, long enough for a line of output. */
+#define GATHER_MS 2U
+
 static const struct chardev_ops *const backends[] = {
 	[CHARDEV_NULL] = NULL,
 	[CHARDEV_STDIO] = &chardev_stdio_ops,
@@ -78,6 +81,7 @@ static struct chardev *alloc_chardev(const struct chardev_env *env,
 	cd->env = *env;
 	cd->kick.fn = chardev_on_kick;
 	cd->stall_ms = CHARDEV_STALL_MS;
+	cd->gather_ns = GATHER_MS * NSEC_PER_MSEC;
 	chardev_end_init(&cd->in, cd, EPOLLIN);
 	chardev_end_init(&cd->out, cd, EPOLLOUT);
 	cd->append = cfg->append;
@@ -107,10 +111,13 @@ int chardev_open(const struct chardev_env *env, const char *name,
 	}
 
 	int ret = ev_timer_init(&cd->stall, env->loop, chardev_on_stall, NULL);
+	if (ret == 0)
+		ret = ev_timer_init(&cd->gather, env->loop, chardev_on_gather,
+				    NULL);
 	if (ret < 0) {
 		error_host(err, ret, "%s: cannot make a timer: %s", name,
 			   strerror(-ret));
-		goto err_free;
+		goto err_timer;
 	}
 	ret = cd->ops->open(cd, cfg, err);
 	if (ret < 0)
@@ -121,8 +128,8 @@ int chardev_open(const struct chardev_env *env, const char *name,
 err_timer:
 	chardev_end_close(&cd->in);
 	chardev_end_close(&cd->out);
+	ev_timer_destroy(&cd->gather);
 	ev_timer_destroy(&cd->stall);
-err_free:
 	free_chardev(cd);
 	return ret;
 }
@@ -203,6 +210,7 @@ void chardev_close(struct chardev *cd)
 			cd->ops->close(cd);
 		chardev_end_close(&cd->in);
 		chardev_end_close(&cd->out);
+		ev_timer_destroy(&cd->gather);
 		ev_timer_destroy(&cd->stall);
 		evloop_cancel(cd->env.loop, &cd->kick);
 	}

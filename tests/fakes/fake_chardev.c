@@ -96,6 +96,7 @@ void fake_chardev_open(struct fake_chardev *f, const struct chardev_config *cfg)
 	if (chardev_start(f->cd, &err) < 0)
 		fail_msg("start: %s", err.text);
 	f->cd->stall_ms = FAKE_STALL_MS;
+	f->cd->gather_ns = 0;
 }
 
 void fake_chardev_close(struct fake_chardev *f)

@@ -160,6 +160,47 @@ static void test_much_input(void **state)
 	close(peer);
 }
 
+/* Single bytes wait a moment for others; what comes in a piece does not. */
+static void test_bytes_are_gathered(void **state)
+{
+	struct fake_chardev *f = *state;
+	int peer = open_pair(f);
+	char buf[8] = { 0 };
+
+	f->cd->gather_ns = 50 * NSEC_PER_MSEC;
+	for (const char *c = "abc"; *c != '\0'; c++)
+		assert_int_equal(chardev_write(f->cd, c, 1), 1);
+	assert_int_equal(evloop_run_once(f->loop, 0), 0);
+	assert_int_equal(recv(peer, buf, sizeof(buf), MSG_DONTWAIT), -1);
+	assert_int_equal(evloop_run_once(f->loop, 10000), 1);
+	assert_int_equal(recv(peer, buf, sizeof(buf), MSG_DONTWAIT), 3);
+	assert_string_equal(buf, "abc");
+	/* Each first byte starts it anew. */
+	chardev_write(f->cd, "d", 1);
+	assert_int_equal(evloop_run_once(f->loop, 10000), 1);
+	assert_received(f, peer, "d", 1);
+
+	f->cd->gather_ns = 600 * NSEC_PER_SEC;
+	chardev_write(f->cd, "e", 1);
+	chardev_write(f->cd, "fg", 2);
+	assert_received(f, peer, "efg", 3);
+	/* Enough of them do not wait either. */
+	uint8_t *data = pattern(8192);
+	for (size_t i = 0; i < 8192; i++)
+		chardev_write(f->cd, data + i, 1);
+	fake_chardev_run(f);
+	size_t got = 0;
+	while (got < 4096) {
+		uint8_t some[512];
+		ssize_t n = recv(peer, some, sizeof(some), MSG_DONTWAIT);
+		assert_true(n > 0);
+		assert_memory_equal(some, data + got, (size_t)n);
+		got += (size_t)n;
+	}
+	free(data);
+	close(peer);
+}
+
 /* Writes until it falls short. */
 static size_t fill(struct fake_chardev *f)
 {
@@ -624,6 +665,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_null),
 		T(test_both_ways),
+		T(test_bytes_are_gathered),
 		T(test_much_output),
 		T(test_much_input),
 		T(test_stall),

@@ -231,6 +231,7 @@ static void open_stdio(struct fixture *x, int in, int out)
 	chardev_attach(x->f.cd, &x->f.fe);
 	assert_int_equal(chardev_start(x->f.cd, &err), 0);
 	x->f.cd->stall_ms = FAKE_STALL_MS;
+	x->f.cd->gather_ns = 0;
 }
 
 static void test_stdio_pipes(void **state)

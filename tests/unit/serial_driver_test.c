@@ -78,6 +78,7 @@ static int setup(void **state)
 			 0);
 	assert_int_equal(chardev_start(f->cd, &err), 0);
 	f->cd->stall_ms = 600000;
+	f->cd->gather_ns = 0;
 	close(fds[1]);
 	f->peer = fds[0];
 

@@ -80,6 +80,7 @@ static void open_console(struct fixture *f, int fd)
 	assert_int_equal(chardev_start(f->cd, &err), 0);
 	/* No test is to stall before it wants to. */
 	f->cd->stall_ms = 600000;
+	f->cd->gather_ns = 0;
 }
 
 static int setup(void **state)
