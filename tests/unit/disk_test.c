@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Disks: bytes arrive, and stay, whatever the host does. */
+#include "tests/fakes/skip.h"
 #include "tests/unit/disk_fixture.h"
 
 /*
@@ -222,7 +223,7 @@ static void discards_only_what_it_should(void **state)
 
 	open_default(f);
 	if (!f->disk->info.can_discard)
-		skip();
+		skip_because("the file system cannot punch holes");
 	write_pattern(f, 0, SIZE);
 	assert_int_equal(stat(f->path, &before), 0);
 	assert_int_equal(run(f, (struct disk_request){ .op = DISK_DISCARD,

@@ -25,6 +25,7 @@
 #include <cmocka.h>
 
 #include "devices/tap.h"
+#include "tests/fakes/skip.h"
 
 /* Of the local experimental kind: the host's stack has nothing to say. */
 #define TEST_ETHERTYPE 0x88b5
@@ -56,10 +57,8 @@ static int enter_namespace(void **state)
 
 static void need_tap(void)
 {
-	if (why_not[0] == '\0')
-		return;
-	print_message("skipped: %s\n", why_not);
-	skip();
+	if (why_not[0] != '\0')
+		skip_because(why_not);
 }
 
 /* An attached descriptor with these flags, or -1. */

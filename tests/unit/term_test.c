@@ -9,12 +9,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/fakes/skip.h"
 #include "vmm/term.h"
 
 struct fixture {
@@ -246,7 +246,7 @@ static void check_end(struct fixture *x, enum end how)
 
 static void test_bad_ends(void **state)
 {
-	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	need_subreaper();
 	check_end(*state, BY_EXIT);
 	check_end(*state, BY_KILL);
 	check_end(*state, BY_ABORT);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* virtio-blk: discards and writes of zeroes. */
+#include "tests/fakes/skip.h"
 #include "tests/unit/virtio_blk_fixture.h"
 
 static uint8_t ranges(struct fixture *f, uint32_t type, unsigned count,
@@ -58,7 +59,7 @@ static void gives_storage_back_when_asked(void **state)
 	fill_file(f);
 	start(f, "", ALL_FEATURES);
 	if (!(f->m.features & VIRTIO_BIT(BLK_F_DISCARD)))
-		skip();
+		skip_because("the file system cannot punch holes");
 
 	blkcnt_t before = blocks(f);
 
@@ -93,7 +94,7 @@ static void discards_ranges(void **state)
 	fill_file(f);
 	start(f, "", ALL_FEATURES);
 	if (!(f->m.features & VIRTIO_BIT(BLK_F_DISCARD)))
-		skip();
+		skip_because("the file system cannot punch holes");
 	assert_int_equal(ranges(f, T_DISCARD, 2, 1024, 1024, 0), S_OK);
 	assert_file(f, 0, AT(1024), false);
 	assert_file(f, AT(2048), AT(1024), false);
