@@ -190,6 +190,15 @@ ssize_t chardev_end_read(struct chardev_end *end, void *buf, size_t len)
 	return again(read(end->fd, buf, len));
 }
 
+/*
+ * A pty that nobody has open any more, and whose buffer is full, says EAGAIN
+ * for ever, and a hang-up at once: waiting for it would be a spin.
+ */
+static ssize_t full(const struct chardev_end *end)
+{
+	return chardev_end_hung_up(end) ? -EIO : -EAGAIN;
+}
+
 ssize_t chardev_end_write(struct chardev_end *end, const void *buf, size_t len)
 {
 	ssize_t ret;
@@ -197,11 +206,12 @@ ssize_t chardev_end_write(struct chardev_end *end, const void *buf, size_t len)
 	if (end->mode == END_SOCKET) {
 		ret = send(end->fd, buf, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} else if (end->mode == END_SHARED) {
-		if (ask(end, POLLOUT) == 0)
-			return -EAGAIN;
+		if ((ask(end, POLLOUT) & POLLOUT) == 0)
+			return full(end);
 		ret = write(end->fd, buf, min_size(len, SHARED_WRITE_MAX));
 	} else {
 		ret = write(end->fd, buf, len);
 	}
-	return ret == 0 ? -EAGAIN : again(ret);
+	ret = ret == 0 ? -EAGAIN : again(ret);
+	return ret == -EAGAIN ? full(end) : ret;
 }

@@ -166,6 +166,36 @@ static void test_pty_blocked(void **state)
 	assert_true(fake_chardev_idle(f, 100) <= 20);
 }
 
+/* It types more than the guest reads, and leaves: nothing may spin on that. */
+static void test_pty_leaves_while_unread(void **state)
+{
+	struct fixture *x = *state;
+	struct fake_chardev *f = &x->f;
+	struct chardev_config cfg = pty_config(x);
+	uint8_t data[1000];
+
+	memset(data, 'd', sizeof(data));
+	fake_chardev_open(f, &cfg);
+	int fd = open_slave(x->path);
+	fake_chardev_wait(f, &f->connects, 1);
+	uint64_t limit = chardev_now_ns() + 10 * NSEC_PER_SEC;
+	while (!f->cd->rx_paused && chardev_now_ns() < limit) {
+		if (write(fd, data, sizeof(data)) < 0)
+			assert_int_equal(errno, EAGAIN);
+		evloop_run_once(f->loop, 1);
+	}
+	assert_true(f->cd->rx_paused);
+	close(fd);
+	assert_true(fake_chardev_idle(f, 50) <= 2);
+	/* The guest prints on; its output finds out. */
+	for (int i = 0; i < 1000; i++) {
+		chardev_write(f->cd, data, sizeof(data));
+		fake_chardev_run(f);
+	}
+	assert_int_equal(f->disconnects, 1);
+	assert_true(fake_chardev_idle(f, 50) <= 2);
+}
+
 static void test_pty_link(void **state)
 {
 	struct fixture *x = *state;
@@ -579,6 +609,7 @@ int main(void)
 		T(test_pty),
 		T(test_pty_keeps_output),
 		T(test_pty_blocked),
+		T(test_pty_leaves_while_unread),
 		T(test_pty_link),
 		T(test_stdio_pipes),
 		T(test_stdio_full_pipe),
