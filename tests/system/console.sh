@@ -2,12 +2,13 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Consoles: serial and virtio; stdio, pty, socket with reconnect, file; floods.
 # irqchips: aia plic
+# limit: 480
 
 # A shell of the guest on its console: what it is told, it does.
 shell() {
 	rm -rf /t/run
 	mkdir -p /t/run
-	privet -i /t/initrd.cpio "$@" 2> /t/run/messages &
+	privet -i "$initrd" "$@" 2> /t/run/messages &
 	pid=$!
 }
 
@@ -17,16 +18,24 @@ ended() {
 }
 
 for kind in serial virtio; do
-	console=ttyS0
-	[ "$kind" = serial ] || console=hvc0
-	params="quiet panic=-1 console=$console"
+	console=ttyS0 initrd=/t/initrd.cpio
+	set --
+	if [ "$kind" = virtio ]; then
+		# Its driver is a module: the guest boots without it.
+		console=hvc0 initrd=/t/hvc0.cpio
+		set -- --console serial,null
+		initrd_with "PS1='guest # ' setsid -c \
+			sh -i < /dev/hvc0 > /dev/hvc0 2>&1"
+		mv /t/run/initrd "$initrd"
+	fi
+	params='quiet panic=-1 console=ttyS0'
 
 	# stdio through pipes, which is what a CI job has.
 	rm -rf /t/run
 	mkdir -p /t/run
 	mkfifo /t/in
 	exec 7<> /t/in
-	privet -i /t/initrd.cpio --console "$kind,stdio" \
+	privet -i "$initrd" "$@" --console "$kind,stdio" \
 		< /t/in > /t/run/console 2> /t/run/messages &
 	pid=$!
 	wait_for 'a prompt' grep -qs 'guest.*#' /t/run/console
@@ -37,7 +46,7 @@ for kind in serial virtio; do
 	rm /t/in
 
 	# A socket: without a client nothing blocks, clients come and go.
-	shell --console "$kind,socket=/t/socket" < /dev/null
+	shell "$@" --console "$kind,socket=/t/socket" < /dev/null
 	wait_for 'the socket' test -S /t/socket
 	/t/peer --until '# ' --timeout 60 /t/socket < /dev/null > /t/run/one
 	ok $? "$kind: socket, first client gets the prompt"
@@ -50,7 +59,7 @@ for kind in serial virtio; do
 	ok $? "$kind: socket file is gone"
 
 	# A pty.
-	shell --console "$kind,pty,link=/t/pty" < /dev/null
+	shell "$@" --console "$kind,pty,link=/t/pty" < /dev/null
 	wait_for 'the pty' test -e /t/pty
 	/t/peer --until '# ' --timeout 60 /t/pty < /dev/null > /t/run/one
 	ok $? "$kind: pty gives the prompt"
@@ -61,23 +70,21 @@ for kind in serial virtio; do
 	[ ! -L /t/pty ]
 	ok $? "$kind: link to the pty is gone"
 
-	# A file: a megabyte, all of it in order.
-	params="quiet panic=-1 console=$console"
-	initrd_with "seq 1 100000 > /dev/$console"
-	privet -i /t/run/initrd --console "$kind,file=/t/run/console" \
+	# A file: all of a flood, in order, up to the last line before the end.
+	# ttyS0 takes an exit for each byte, and hvc0 waits for every 16.
+	initrd_with "seq 1 8000 > /dev/$console"
+	privet -i /t/run/initrd "$@" --console "$kind,file=/t/run/console" \
 		2> /t/run/messages < /dev/null
 	is "$?" 0 "$kind: file, guest ends well"
 	tr -d '\r' < /t/run/console | grep -E '^[0-9]+$' > /t/run/lines
-	seq 1 100000 | cmp -s - /t/run/lines
+	seq 1 8000 | cmp -s - /t/run/lines
 	ok $? "$kind: every byte of a flood is in the file"
 done
 
+set --
 # A reader that never reads: the guest goes on, the monitor does not grow.
 params='quiet panic=-1 console=ttyS0'
 initrd_with 'seq 1 400000 > /dev/ttyS0 & sleep 8; echo alive'
-/t/peer --hold --timeout 60 --listen /t/stuck > /dev/null &
-peer=$!
-wait_for 'the stuck reader' test -S /t/stuck
 privet -i /t/run/initrd --console serial,pty,link=/t/pty \
 	--console virtio,null --port org.privet.out,file=/t/run/out \
 	2> /t/run/messages < /dev/null &
@@ -92,7 +99,7 @@ peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "$its_status")
 rss=$(sed -n 's/^RssFile:[^0-9]*\([0-9]*\) kB/\1/p' "$its_status")
 [ "${peak:-0}" -gt 0 ] && [ "$((peak - rss))" -lt 220000 ]
 ok $? "the monitor has not grown (peak $peak kB)"
-kill "$holder" "$peer" 2> /dev/null
+kill "$holder" 2> /dev/null
 wait "$pid"
 
 # Ports: data both ways, and their names.
