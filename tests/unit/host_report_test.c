@@ -127,12 +127,14 @@ static void usable_host(void **state)
 	assert_prints(
 		host_print_json, report,
 		"{\n"
-		"  \"architecture\": { \"value\": \"abacus\", \"note\": \"\" },\n"
+		"  \"architecture\": { \"value\": \"abacus\", "
+		"\"note\": \"\" },\n"
 		"  \"kvm\": { \"value\": \"yes\", \"note\": \"\" },\n"
 		"  \"ioeventfd\": { \"value\": \"yes\", \"note\": \"\" },\n"
 		"  \"irqfd\": { \"value\": \"yes\", \"note\": \"\" },\n"
 		"  \"one-reg\": { \"value\": \"yes\", \"note\": \"\" },\n"
-		"  \"immediate-exit\": { \"value\": \"yes\", \"note\": \"\" },\n"
+		"  \"immediate-exit\": { \"value\": \"yes\", "
+		"\"note\": \"\" },\n"
 		"  \"max-vcpus\": { \"value\": \"8\", \"note\": \"\" },\n"
 		"  \"irqchip.good\": { \"value\": \"yes\", \"note\": \"\" },\n"
 		"  \"irqchip.bad\": { \"value\": \"no\", \"note\": "

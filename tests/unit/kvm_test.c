@@ -293,21 +293,21 @@ static void devices(void **state)
 	kvm_sys_close(fd);
 }
 
-#define WITHOUT_VM(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define WITH_VM(name)    cmocka_unit_test_setup_teardown(name, setup_vm, teardown)
+#define TEST(name, before) \
+	cmocka_unit_test_setup_teardown(name, before, teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITHOUT_VM(open_fails),
-		WITHOUT_VM(open_names_its_path),
-		WITHOUT_VM(open_finds_no_kvm),
-		WITH_VM(capabilities),
-		WITH_VM(machine_fails),
-		WITH_VM(vcpus),
-		WITH_VM(register_lists),
-		WITH_VM(bindings),
-		WITH_VM(devices),
+		TEST(open_fails, setup),
+		TEST(open_names_its_path, setup),
+		TEST(open_finds_no_kvm, setup),
+		TEST(capabilities, setup_vm),
+		TEST(machine_fails, setup_vm),
+		TEST(vcpus, setup_vm),
+		TEST(register_lists, setup_vm),
+		TEST(bindings, setup_vm),
+		TEST(devices, setup_vm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

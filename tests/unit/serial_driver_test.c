@@ -229,7 +229,7 @@ static void test_tty_input(void **state)
 
 	wr(f, IER, 0x05);
 	while (f->in < LEN) {
-		uint8_t buf[1000];
+		uint8_t buf[1000] = { 0 };
 		size_t n = min_size(sizeof(buf), LEN - typed);
 
 		for (size_t i = 0; i < n; i++)

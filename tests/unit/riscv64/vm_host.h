@@ -6,10 +6,15 @@
 #ifndef PRIVET_TESTS_VM_HOST_H
 #define PRIVET_TESTS_VM_HOST_H
 
+#include <setjmp.h>
 #include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <cmocka.h>
 
 #include "arch/riscv64/regs.h"
 #include "tests/fakes/fake_kvm.h"
