@@ -249,6 +249,10 @@ distclean: ## remove the whole build folder
 print-cflags:
 	@echo $(CPPFLAGS_ALL) $(VERSION_CPPFLAGS) $(CFLAGS_ALL)
 
+.PHONY: print-tests
+print-tests:
+	@echo $(TESTS)
+
 .PHONY: print-program-ldflags print-test-ldflags
 print-program-ldflags:
 	@echo $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS)
