@@ -11,6 +11,7 @@
 
 #include "vmm/error.h"
 
+struct device_type;
 struct fdt_builder;
 struct host_report;
 struct irqchip_ops;
@@ -41,6 +42,7 @@ struct arch_device {
  * @max_cpus: most vCPUs that the machine's map has room for
  * @serial, @rtc, @finisher: fixed devices
  * @nr_virtio_mmio: virtio-mmio slots
+ * @virtio_pci: virtio devices are PCI functions unless asked otherwise
  */
 struct arch_info {
 	const char *name;
@@ -51,6 +53,7 @@ struct arch_info {
 	struct arch_device rtc;
 	struct arch_device finisher;
 	unsigned nr_virtio_mmio;
+	bool virtio_pci;
 };
 
 extern const struct arch_info arch_info;
@@ -59,13 +62,23 @@ extern const struct arch_info arch_info;
 extern const struct irqchip_ops *const arch_irqchips[];
 
 /**
+ * arch_device_types[] - Devices that only this machine has, NULL-terminated
+ *
+ * Created before all others: the PCI host bridge is among them.
+ */
+extern const struct device_type *const arch_device_types[];
+
+/**
  * enum exit_action - What a vCPU thread does after an exit
  * @EXIT_RESUME: enter the guest again
  * @EXIT_STOP: vm_request_stop() was called; the thread ends
+ * @EXIT_OFFLINE: the access is completed, then the vCPU is offline until
+ *	another vCPU starts it (see vmm/vcpu.h)
  */
 enum exit_action {
 	EXIT_RESUME,
 	EXIT_STOP,
+	EXIT_OFFLINE,
 };
 
 /*
@@ -90,7 +103,11 @@ unsigned long arch_kvm_type(const struct kvm *kvm);
  */
 int arch_virtio_mmio_slot(unsigned index, struct arch_device *slot);
 
-/** arch_vcpu_init() - Features of a fresh vCPU, before any vCPU ran */
+/**
+ * arch_vcpu_init() - Features of a fresh vCPU, before any vCPU ran
+ *
+ * Sets vcpu->power to VCPU_OFFLINE where the guest has to start it.
+ */
 int arch_vcpu_init(struct vcpu *vcpu, struct error *err);
 
 /**

@@ -34,6 +34,13 @@ struct console_config {
 	char *text;
 };
 
+/** enum virtio_transport_kind - How virtio devices appear in the machine */
+enum virtio_transport_kind {
+	VIRTIO_TRANSPORT_DEFAULT,
+	VIRTIO_TRANSPORT_MMIO,
+	VIRTIO_TRANSPORT_PCI,
+};
+
 /**
  * struct file_config - A file given as a path or as fd=N
  * @path: NULL when @fd is used
@@ -54,6 +61,9 @@ struct file_config {
  * @irqchip: forced interrupt controller, or NULL
  * @dump_dtb: path to write the device tree to, or NULL
  * @status_file: where to write how the machine ended, or NULL
+ * @virtio_transport: the architecture's own unless the user chose
+ * @grace_s: seconds that a guest has to shut down once its power button was
+ *	pressed; 0: as long as it likes
  * @timeout_s: seconds after which the machine is ended; 0: never
  * @no_reboot: end instead of rebooting
  * @nodefaults: no device that was not asked for
@@ -70,6 +80,8 @@ struct vm_config {
 	char *dump_dtb;
 	char *kvm_path;
 	char *status_file;
+	enum virtio_transport_kind virtio_transport;
+	uint64_t grace_s;
 	uint64_t timeout_s;
 	bool no_reboot;
 	bool nodefaults;

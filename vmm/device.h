@@ -79,12 +79,16 @@ struct device_config {
  * @resume: go on
  * @save: write the state; only while quiesced and all vCPUs parked
  * @restore: read it into a fresh device; values are untrusted
- * @fdt: emit the device-tree node into /soc; may be NULL
+ * @fdt: emit the device-tree node into the machine's node for devices; may be
+ *	NULL
+ * @power_button: tell the guest that the power button was pressed. Return:
+ *	whether anything in the guest listens. May be NULL
  *
  * Context: create, destroy, power_on, power_off, fdt: main thread, no lock.
- * reset, quiesce, resume, save, restore: @lock held by the caller (who may be
- * the main thread or, for a reset by the guest, a vCPU); they may wait on a
- * condition variable of that lock.
+ * reset, quiesce, resume, save, restore, power_button: @lock held by the caller
+ * (who may be the main thread or, for a reset by the guest, a vCPU, and for
+ * power_button the I/O thread); all but power_button may wait on a condition
+ * variable of that lock.
  */
 struct device_type {
 	const char *name;
@@ -104,6 +108,7 @@ struct device_type {
 	int (*restore)(struct device *dev, struct snap_reader *r,
 		       uint32_t version);
 	void (*fdt)(struct device *dev, struct fdt_builder *fdt);
+	bool (*power_button)(struct device *dev);
 };
 
 /**
@@ -121,7 +126,11 @@ struct device {
 	pthread_mutex_t lock;
 };
 
-/** device_types[] - All kinds, NULL-terminated, in order of creation */
+/**
+ * device_types[] - Kinds for any machine, NULL-terminated, in order of creation
+ *
+ * An architecture's own (vmm/arch.h, arch_device_types[]) come before them.
+ */
 extern const struct device_type *const device_types[];
 
 /**

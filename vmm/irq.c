@@ -109,3 +109,16 @@ void irq_line_fdt(const struct irq_line *line, struct fdt_builder *fdt)
 	fdt_prop_cells(fdt, "interrupts", cells, n);
 	fdt_prop_u32(fdt, "interrupt-parent", chip->ops->fdt_phandle(chip));
 }
+
+bool irq_has_msi(const struct vm *vm)
+{
+	return vm->irqchip->ops->send_msi != NULL;
+}
+
+void irq_send_msi(struct vm *vm, uint64_t addr, uint32_t data)
+{
+	struct irqchip *chip = vm->irqchip;
+
+	if (chip->ops->send_msi != NULL)
+		chip->ops->send_msi(chip, addr, data);
+}

@@ -78,4 +78,15 @@ void irq_set_level(struct irq_line *line, bool level);
  */
 void irq_line_fdt(const struct irq_line *line, struct fdt_builder *fdt);
 
+/** irq_has_msi() - Whether the machine takes message-signalled interrupts */
+bool irq_has_msi(const struct vm *vm);
+
+/**
+ * irq_send_msi() - Deliver a message
+ * @addr, @data: as the guest (or its firmware) programmed them
+ *
+ * Does nothing on a machine without. Context: the device's lock; any thread.
+ */
+void irq_send_msi(struct vm *vm, uint64_t addr, uint32_t data);
+
 #endif

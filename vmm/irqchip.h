@@ -31,6 +31,8 @@ struct irqchip;
  * @power_off: called before that KVM VM goes away
  * @set_level: drive an input; any thread; must not block. Edge-triggered
  *	inputs act on the change to true; calls for one input do not overlap
+ * @send_msi: deliver a message-signalled interrupt; any thread; must not
+ *	block. What the guest wrote, untrusted. NULL: there are none
  * @fdt: emit the controller's node(s) into /soc
  * @fdt_phandle: phandle that an `interrupt-parent` names
  * @fdt_cells: fill the interrupt specifier of one input
@@ -47,6 +49,7 @@ struct irqchip_ops {
 	int (*power_on)(struct irqchip *chip, struct error *err);
 	void (*power_off)(struct irqchip *chip);
 	void (*set_level)(struct irqchip *chip, unsigned irq, bool level);
+	void (*send_msi)(struct irqchip *chip, uint64_t addr, uint32_t data);
 	void (*fdt)(struct irqchip *chip, struct fdt_builder *fdt);
 	uint32_t (*fdt_phandle)(struct irqchip *chip);
 	unsigned (*fdt_cells)(struct irqchip *chip, unsigned irq, bool edge,

@@ -23,6 +23,7 @@ int vcpu_power_on(struct vcpu *vcpu, struct error *err)
 	if (ret < 0)
 		return ret;
 
+	vcpu->power = VCPU_ONLINE;
 	ret = arch_vcpu_init(vcpu, err);
 	if (ret < 0)
 		vcpu_power_off(vcpu);
@@ -51,8 +52,17 @@ static void complete_exit(struct vcpu *vcpu)
 	kvm_run(vcpu->fd);
 }
 
+/* vm->lock is held. */
+static bool must_park(const struct vcpu *vcpu)
+{
+	const struct vm *vm = vcpu->vm;
+
+	return (vm->pause || vcpu->power != VCPU_ONLINE) &&
+	       vm->stop == VM_STOP_NONE;
+}
+
 /*
- * Waits while the machine is paused.
+ * Waits while the machine is paused or the vCPU is offline.
  *
  * Return: false when the thread has to end.
  */
@@ -61,13 +71,13 @@ static bool check_requests(struct vcpu *vcpu)
 	struct vm *vm = vcpu->vm;
 
 	pthread_mutex_lock(&vm->lock);
-	if (vm->pause && vm->stop == VM_STOP_NONE) {
+	if (must_park(vcpu)) {
 		pthread_mutex_unlock(&vm->lock);
 		complete_exit(vcpu);
 		pthread_mutex_lock(&vm->lock);
 		vcpu->state = VCPU_PARKED;
 		pthread_cond_broadcast(&vm->cond);
-		while (vm->pause && vm->stop == VM_STOP_NONE)
+		while (must_park(vcpu))
 			pthread_cond_wait(&vm->cond, &vm->lock);
 		vcpu->state = VCPU_RUNNING;
 	}
@@ -77,6 +87,21 @@ static bool check_requests(struct vcpu *vcpu)
 	set_immediate_exit(vcpu, 0);
 	pthread_mutex_unlock(&vm->lock);
 	return go_on;
+}
+
+/*
+ * The access that took it offline is completed first: nothing of it may reach
+ * the registers that whoever starts it again will set.
+ */
+static bool go_offline(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	complete_exit(vcpu);
+	pthread_mutex_lock(&vm->lock);
+	vcpu->power = VCPU_OFFLINE;
+	pthread_mutex_unlock(&vm->lock);
+	return check_requests(vcpu);
 }
 
 static enum exit_action run_once(struct vcpu *vcpu)
@@ -89,7 +114,11 @@ static enum exit_action run_once(struct vcpu *vcpu)
 		arch_run_failed(vcpu, ret);
 		return EXIT_STOP;
 	}
-	return arch_handle_exit(vcpu);
+
+	enum exit_action action = arch_handle_exit(vcpu);
+	if (action == EXIT_OFFLINE)
+		return go_offline(vcpu) ? EXIT_RESUME : EXIT_STOP;
+	return action;
 }
 
 static void *vcpu_thread(void *arg)
@@ -157,4 +186,36 @@ void vcpu_join(struct vcpu *vcpu)
 	pthread_mutex_unlock(&vm->lock);
 	if (started)
 		pthread_join(vcpu->thread, NULL);
+}
+
+enum vcpu_power vcpu_power(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->vm->lock);
+	enum vcpu_power power = vcpu->power;
+	/* Offline, but its thread has not come to rest yet. */
+	if (power == VCPU_OFFLINE && vcpu->state == VCPU_RUNNING)
+		power = VCPU_ONLINE;
+	pthread_mutex_unlock(&vcpu->vm->lock);
+	return power;
+}
+
+bool vcpu_claim(struct vcpu *vcpu)
+{
+	pthread_mutex_lock(&vcpu->vm->lock);
+	bool claimed =
+		vcpu->power == VCPU_OFFLINE && vcpu->state != VCPU_RUNNING;
+	if (claimed)
+		vcpu->power = VCPU_STARTING;
+	pthread_mutex_unlock(&vcpu->vm->lock);
+	return claimed;
+}
+
+void vcpu_release(struct vcpu *vcpu, bool online)
+{
+	struct vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	vcpu->power = online ? VCPU_ONLINE : VCPU_OFFLINE;
+	pthread_cond_broadcast(&vm->cond);
+	pthread_mutex_unlock(&vm->lock);
 }

@@ -35,14 +35,28 @@ enum vcpu_state {
 };
 
 /**
+ * enum vcpu_power - Whether it may run at all; guarded by vm->lock
+ * @VCPU_ONLINE: it may
+ * @VCPU_OFFLINE: its thread waits to be started by the guest. Machines where
+ *	KVM itself keeps stopped vCPUs waiting do not use this
+ * @VCPU_STARTING: another vCPU's thread sets its registers
+ */
+enum vcpu_power {
+	VCPU_ONLINE,
+	VCPU_OFFLINE,
+	VCPU_STARTING,
+};
+
+/**
  * struct vcpu - A virtual CPU
  * @vm: the machine; not owned
- * @id: number from 0; on riscv64 also the hart id
+ * @id: number from 0; also the hart id (riscv64), the server number (ppc64le)
  * @fd: KVM's descriptor; owned; -1 while powered off
  * @run: shared with KVM; owned
  * @thread: valid while @started, and in vcpu_join()
  * @started: the thread may be kicked; guarded by vm->lock
  * @state: see above
+ * @power: see above
  * @guest_log: limits lines that this vCPU's guest code can provoke
  */
 struct vcpu {
@@ -53,6 +67,7 @@ struct vcpu {
 	pthread_t thread;
 	bool started;
 	enum vcpu_state state;
+	enum vcpu_power power;
 	struct log_limit guest_log;
 };
 
@@ -73,5 +88,30 @@ void vcpu_kick(struct vcpu *vcpu);
 
 /** vcpu_join() - Wait for a thread that was told to stop */
 void vcpu_join(struct vcpu *vcpu);
+
+/**
+ * vcpu_power() - Its current power state
+ *
+ * VCPU_OFFLINE only once its thread is out of KVM_RUN for good.
+ * Context: any thread; takes vm->lock.
+ */
+enum vcpu_power vcpu_power(struct vcpu *vcpu);
+
+/**
+ * vcpu_claim() - Take an offline vCPU in order to start it
+ *
+ * Of several that try, one succeeds. From then on the caller may access its
+ * registers, until vcpu_release() lets it run.
+ *
+ * Return: false when it is not offline.
+ * Context: a vCPU thread; takes vm->lock.
+ */
+bool vcpu_claim(struct vcpu *vcpu);
+
+/**
+ * vcpu_release() - Let a claimed vCPU go
+ * @online: it runs from here on; else it is offline as before
+ */
+void vcpu_release(struct vcpu *vcpu, bool online);
 
 #endif

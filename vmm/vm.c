@@ -219,15 +219,30 @@ static int create_type(struct vm *vm, const struct device_type *type,
 	return create_device(vm, &(struct device_config){ .type = type }, err);
 }
 
-static int create_devices(struct vm *vm, struct error *err)
+static int create_types(struct vm *vm, const struct device_type *const *types,
+			struct error *err)
 {
-	for (unsigned i = 0; device_types[i] != NULL; i++) {
-		int ret = create_type(vm, device_types[i], err);
+	for (unsigned i = 0; types[i] != NULL; i++) {
+		int ret = create_type(vm, types[i], err);
 
 		if (ret < 0)
 			return ret;
 	}
 	return 0;
+}
+
+static int create_devices(struct vm *vm, struct error *err)
+{
+	int ret = create_types(vm, arch_device_types, err);
+
+	return ret < 0 ? ret : create_types(vm, device_types, err);
+}
+
+bool vm_uses_pci(const struct vm *vm)
+{
+	if (vm->cfg->virtio_transport == VIRTIO_TRANSPORT_DEFAULT)
+		return arch_info.virtio_pci;
+	return vm->cfg->virtio_transport == VIRTIO_TRANSPORT_PCI;
 }
 
 /* In this order; each may rely on those before it. */

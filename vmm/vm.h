@@ -25,6 +25,8 @@
 #include "vmm/mmio.h"
 #include "vmm/vcpu.h"
 
+struct pci_bus;
+
 #define VM_MAX_DEVICES (CONFIG_MAX_DEVICES + 8)
 
 /** enum vm_stop - Why the machine stops running */
@@ -64,6 +66,7 @@ struct vm_result {
  * @mmio: device windows
  * @loop: the I/O thread
  * @irqchip: the interrupt controller; owned
+ * @pci: the PCI bus; owned by the host bridge's device; NULL without one
  * @devices: in order of creation; owned
  * @consoles: chardevs, same index as cfg->consoles; owned
  * @vcpus: cfg->cpus of them; owned
@@ -82,6 +85,7 @@ struct vm {
 	struct mmio_bus mmio;
 	struct evloop *loop;
 	struct irqchip *irqchip;
+	struct pci_bus *pci;
 	struct device *devices[VM_MAX_DEVICES];
 	unsigned nr_devices;
 	unsigned nr_virtio_slots;
@@ -137,6 +141,19 @@ void vm_power_off(struct vm *vm);
  */
 void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
 		     const char *fmt, ...) PRINTF_LIKE(4, 5);
+
+/**
+ * vm_press_power_button() - Ask the guest to shut itself down
+ *
+ * Return: false when nothing in the guest listens.
+ * Context: the I/O thread; takes the devices' locks, one after the other.
+ */
+bool vm_press_power_button(struct vm *vm);
+
+/** vm_uses_pci() - Whether virtio devices are PCI functions by
+ * --virtio-transport
+ */
+bool vm_uses_pci(const struct vm *vm);
 
 /**
  * vm_pause() - Park all vCPUs and quiesce all devices

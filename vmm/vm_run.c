@@ -155,6 +155,25 @@ void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
 	pthread_mutex_unlock(&vm->lock);
 }
 
+static bool press_power_button(struct device *dev)
+{
+	if (dev->type->power_button == NULL)
+		return false;
+	pthread_mutex_lock(&dev->lock);
+	bool heard = dev->type->power_button(dev);
+	pthread_mutex_unlock(&dev->lock);
+	return heard;
+}
+
+bool vm_press_power_button(struct vm *vm)
+{
+	bool heard = false;
+
+	for (unsigned i = 0; i < vm->nr_devices; i++)
+		heard |= press_power_button(vm->devices[i]);
+	return heard;
+}
+
 /** struct stop_info - What each reason means for the process */
 struct stop_info {
 	const char *name;

@@ -44,6 +44,10 @@ const struct irqchip_ops *const arch_irqchips[] = {
 	NULL,
 };
 
+const struct device_type *const arch_device_types[] = {
+	NULL,
+};
+
 unsigned long arch_kvm_type(const struct kvm *kvm)
 {
 	(void)kvm;
