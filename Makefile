@@ -56,7 +56,8 @@ else
   # Strictly the sysroot: the cross compiler may bring a C library of its own.
   # From .tools comes a linker, where the machine's is too old for the sysroot.
   ARCH_CPPFLAGS := --sysroot=$(SYSROOT) -nostdinc \
-                   -isystem $(shell $(CC) -print-file-name=include) \
+                   -isystem $(shell $(CC) -print-file-name=include \
+                     2>/dev/null) \
                    -isystem $(SYSROOT)/usr/include/$(TRIPLET) \
                    -isystem $(SYSROOT)/usr/include
   ARCH_CFLAGS   := -fPIE
@@ -201,8 +202,9 @@ $(B)/tests/system/peer: $(B)/tests/system/peer.o
 	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^
 
 .PHONY: boot
-boot: ## boot a stock Debian guest; CMD='...' runs a command in it
-	@tests/lab/boot $(if $(value CMD),--cmd "$$CMD")
+boot: ## boot a stock Debian guest (ARCH); CMD='...' runs a command in it
+	@tests/lab/boot $(if $(filter-out none,$(ARCH)),--arch $(ARCH)) \
+		$(if $(value CMD),--cmd "$$CMD")
 # As it was given: no dollar sign of a command is make's.
 override CMD := $(value CMD)
 export CMD

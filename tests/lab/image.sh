@@ -3,6 +3,23 @@
 # How initramfs images are put together, for the emulated host and for its
 # guests. To be sourced after lib.sh and arch/ARCH.sh.
 
+# Drivers of a guest's devices, and what its root disk needs, below the
+# kernel's module folder in the order of loading.
+# shellcheck disable=SC2034
+guest_modules=(
+	drivers/virtio/virtio_mmio
+	drivers/block/virtio_blk
+	net/core/failover
+	drivers/net/net_failover
+	drivers/net/virtio_net
+	drivers/char/hw_random/virtio-rng
+	drivers/input/evdev
+	drivers/virtio/virtio_input
+)
+# shellcheck disable=SC2034
+ext4_modules=(fs/mbcache lib/crc16 crypto/crc32c_generic fs/jbd2/jbd2
+	fs/ext4/ext4)
+
 # fresh PRODUCT SOURCE...: true if PRODUCT exists and is younger than all
 # of its sources.
 fresh() {
@@ -33,15 +50,15 @@ make_once() {
 	exec {lock}>&-
 }
 
-# kernel_tree: unpacks the stock kernel of $arch and a busybox, once, and
-# leaves the folder in $tree.
+# kernel_tree [VARIANT]: unpacks the stock kernel of $arch and a busybox, once,
+# and leaves the folder in $tree. A variant is one of kernel_variants.
 kernel_tree() {
-	local package
-	tree=$build/lab/$arch/kernel
+	local package ending=${1:+-$1}
+	tree=$build/lab/$arch/kernel$ending
 	if [ -e "$tree.packages" ] && [ "${PRIVET_REFRESH:-0}" != 1 ]; then
 		return
 	fi
-	package=$("$lab/packages" meta "$arch" "$kernel_package")
+	package=$("$lab/packages" meta "$arch" "$kernel_package$ending")
 	"$lab/packages" unpack "$arch" "$tree" "$package" busybox-static
 }
 

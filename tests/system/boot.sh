@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Debian's kernel to userspace with 1 and with 4 vCPUs, and what it finds.
-# irqchips: aia plic plic-bare
+# riscv64 hosts: aia plic plic-bare
 # parts: demo.img
-# host: --cpus 2
+# options: --cpus 2
 
 report='uname -m; nproc; cat /proc/interrupts; dmesg > /tmp/log
 grep -iE "warn|bug:|oops|call trace|unable to" /tmp/log >&2
@@ -17,7 +17,7 @@ for cpus in 1 4; do
 	is "$status" 0 "$cpus CPUs: guest ends well"
 	is "$(sed -n 1p /t/run/out)" riscv64 "$cpus CPUs: uname"
 	is "$(sed -n 2p /t/run/out)" "$cpus" "$cpus CPUs: all are up"
-	case $irqchip in
+	case $host in
 	aia) has /t/run/out 'APLIC-MSI-.*virtio' "$cpus CPUs: AIA" ;;
 	plic*) has /t/run/out 'SiFive PLIC.*virtio' "$cpus CPUs: PLIC" ;;
 	esac
@@ -50,10 +50,10 @@ for path in '--no-ioeventfd' '--no-irqfd' '--no-ioeventfd --no-irqfd'; do
 		cut -c 1-64)" "disk content with $path"
 done
 
-if [ "$irqchip" = aia ]; then
+if [ "$host" = aia ]; then
 	guest 'grep -c PLIC /proc/interrupts' --irqchip plic
 	is "$status" 0 'a PLIC on a host with AIA'
 else
-	tool run -k /t/Image --irqchip aia
+	tool run -k /t/kernel --irqchip aia
 	is "$status" 77 'an AIA on a host without it is refused'
 fi

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Consoles: serial and virtio; stdio, pty, socket with reconnect, file; floods.
-# irqchips: aia plic
+# riscv64 hosts: aia plic
 # limit: 480
 
 # A shell of the guest on its console: what it is told, it does.

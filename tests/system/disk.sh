@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Disks: what was written is there after power-off; several; read-only; errors.
-# irqchips: aia plic
+# riscv64 hosts: aia plic
 
 sum() {
 	sha256sum < "$1" | cut -c 1-64

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # How guests end: statuses, reboots, panic, signals, time limit.
-# irqchips: aia plic
+# riscv64 hosts: aia plic
 
 told() {
 	sed 's/.*"stop": "\([a-z-]*\)", "status": \([0-9]*\).*/\1 \2/' \
@@ -53,7 +53,7 @@ has /t/run/messages 'signal 15' 'SIGTERM is told'
 tool run -k /t/run/none --status-file /t/status.json
 cp /t/status.json /t/run/status
 is "$status $(told)" '118 error 118' 'a missing kernel is in the status file'
-tool run -k /t/Image --kvm /dev/null --status-file /t/status.json
+tool run -k /t/kernel --kvm /dev/null --status-file /t/status.json
 cp /t/status.json /t/run/status
 is "$status $(told)" '77 error 77' 'so is a host without KVM'
 has /t/run/status '"text": "cannot use /dev/null: ' 'with the reason'

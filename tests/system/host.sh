@@ -3,8 +3,9 @@
 # Library of the system tests: runs in the emulated host, sourced by
 # tests/system/run's script before the test itself.
 #
-# Everything is under /t: privet, peer (tests/system/peer.c), Image, the
-# initrds. Each guest writes to files in /t/run, which is new for each.
+# Everything is under /t: privet, peer (tests/system/peer.c), the kernel, the
+# initrds. Each guest writes to files in /t/run, which is new for each. host is
+# the kind of host, guest_console the name of the guest's first console.
 
 n=0
 
@@ -77,13 +78,14 @@ initrd_with() {
 	cat /t/initrd.cpio /t/own.cpio > /t/run/initrd
 }
 
-params='quiet panic=-1 console=ttyS0 privet.ip=192.0.2.2/24'
+# shellcheck disable=SC2154
+params="quiet panic=-1 console=$guest_console privet.ip=192.0.2.2/24"
 mem=192
 
 # privet ARG...: the monitor, with the limits that every run has, and a port
 # that the guest's init waits for.
 privet() {
-	timeout 150 /t/privet run -k /t/Image -m "$mem" -p "$params" \
+	timeout 150 /t/privet run -k /t/kernel -m "$mem" -p "$params" \
 		--timeout 120 --port org.privet.status,null "$@"
 }
 

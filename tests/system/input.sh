@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Input that makes no sense, and kernels in every wrapping.
-# parts: Image.gz
+# riscv64 hosts: aia
+# parts: kernel.gz
 
 # refused STATUS REGEX NAME ARG...: ends with STATUS and one line that matches;
 # nothing is created, nothing that exists is changed.
@@ -20,8 +21,8 @@ refused() {
 }
 
 log=--console=serial,file=/t/area/log
-head -c 1000000 /t/Image > /t/cut
-head -c 100000 /t/Image.gz > /t/cut.gz
+head -c 1000000 /t/kernel > /t/cut
+head -c 100000 /t/kernel.gz > /t/cut.gz
 head -c 4096 /dev/urandom > /t/noise
 : > /t/empty
 # An ELF file of another architecture: its header is enough.
@@ -31,7 +32,7 @@ truncate -s 1000 /t/odd.img
 truncate -s 1M /t/good.img
 mkdir /t/folder
 
-refused 118 'cut.*truncated|truncated.*cut' 'truncated Image' \
+refused 118 'cut.*truncated|truncated.*cut' 'truncated kernel' \
 	run -k /t/cut "$log"
 refused 118 'cut.gz' 'truncated gzip' run -k /t/cut.gz "$log"
 refused 118 'noise' 'no kernel at all' run -k /t/noise "$log"
@@ -39,24 +40,24 @@ refused 118 'empty' 'empty kernel' run -k /t/empty "$log"
 refused 118 'folder' 'folder as a kernel' run -k /t/folder "$log"
 refused 118 'x86.*x86-64|x86-64.*x86' 'kernel of x86' run -k /t/x86 "$log"
 refused 118 'nosuch' 'no such kernel' run -k /t/nosuch "$log"
-refused 118 'nosuch' 'no such initrd' run -k /t/Image -i /t/nosuch "$log"
-refused 118 'mem' 'too little memory' run -k /t/Image -m 16M "$log"
-refused 118 'mem' 'initrd does not fit' run -k /t/Image -i /t/Image -m 64M \
+refused 118 'nosuch' 'no such initrd' run -k /t/kernel -i /t/nosuch "$log"
+refused 118 'mem' 'too little memory' run -k /t/kernel -m 16M "$log"
+refused 118 'mem' 'initrd does not fit' run -k /t/kernel -i /t/kernel -m 64M \
 	"$log"
-refused 118 'cpus' 'too many CPUs' run -k /t/Image -c 4000 "$log"
-refused 118 'odd.img.*512' 'odd size of a disk' run -k /t/Image \
+refused 118 'cpus' 'too many CPUs' run -k /t/kernel -c 4000 "$log"
+refused 118 'odd.img.*512' 'odd size of a disk' run -k /t/kernel \
 	-d /t/odd.img "$log"
-refused 118 'nosuch' 'no such disk' run -k /t/Image -d /t/nosuch "$log"
-refused 125 'good.img' 'the same disk twice' run -k /t/Image \
+refused 118 'nosuch' 'no such disk' run -k /t/kernel -d /t/nosuch "$log"
+refused 125 'good.img' 'the same disk twice' run -k /t/kernel \
 	-d /t/good.img -d /t/good.img "$log"
-refused 118 'serial' 'long serial number' run -k /t/Image \
+refused 118 'serial' 'long serial number' run -k /t/kernel \
 	-d /t/good.img,serial=012345678901234567890 "$log"
 refused 118 'fd' 'descriptor that is not open' run -k fd=99 "$log"
-refused 118 'frob' 'unknown option' run -k /t/Image --frob "$log"
-refused 77 '/t/nosuch' 'no KVM' run -k /t/Image --kvm /t/nosuch "$log"
-refused 118 'irqchip' 'unknown interrupt controller' run -k /t/Image \
+refused 118 'frob' 'unknown option' run -k /t/kernel --frob "$log"
+refused 77 '/t/nosuch' 'no KVM' run -k /t/kernel --kvm /t/nosuch "$log"
+refused 118 'irqchip' 'unknown interrupt controller' run -k /t/kernel \
 	--irqchip gic "$log"
-tool run -k /t/Image --network tapif=nosuch0/x
+tool run -k /t/kernel --network tapif=nosuch0/x
 [ "$status" = 118 ] || [ "$status" = 125 ]
 ok $? 'bad name of a tap'
 is "$(wc -l < /t/run/messages)" 1 'bad name of a tap: one line'
@@ -73,11 +74,11 @@ tool host --json
 has /t/run/out '"irqchip.aia": \{ "value": "yes"' 'host: JSON'
 
 initrd_with 'uname -m'
-timeout 100 /t/privet run -k /t/Image.gz -i /t/run/initrd -m 192 \
+timeout 100 /t/privet run -k /t/kernel.gz -i /t/run/initrd -m 192 \
 	-p 'quiet console=ttyS0' --timeout 90 \
 	--console serial,file=/t/run/console < /dev/null 2> /t/run/messages
-is "$?" 0 'Image.gz boots'
-has /t/run/console riscv64 'Image.gz: output'
+is "$?" 0 'kernel.gz boots'
+has /t/run/console "$(uname -m)" 'kernel.gz: output'
 
-tool run -k /t/Image --dump-dtb /t/run/dtb --timeout 1 --console serial,null
+tool run -k /t/kernel --dump-dtb /t/run/dtb --timeout 1 --console serial,null
 is "$(head -c 4 /t/run/dtb | od -An -tx1 | tr -d ' ')" d00dfeed 'device tree'

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Network over a tap, both ways: ping, bulk data, by name and by descriptor.
-# irqchips: aia plic
-# host: --tap
+# riscv64 hosts: aia plic
+# options: --tap
 
 head -c 4194304 /dev/urandom > /t/data
 want=$(sha256sum < /t/data | cut -c 1-64)
@@ -55,5 +55,5 @@ ping -f -c 3000 -W 1 -q 192.0.2.2 > /dev/null 2>&1
 wait "$pid"
 is "$(tail -n 1 /t/run/out)" 0 'a flood while the guest does not read'
 
-tool run -k /t/Image --network tapif=nosuchtap0,fd=3
+tool run -k /t/kernel --network tapif=nosuchtap0,fd=3
 is "$status" 118 'name and descriptor together are refused'

@@ -2,7 +2,7 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # A Debian root disk with systemd to its login prompt, a login, a shutdown; the
 # disk is a block device of the host.
-# irqchips: aia plic
+# riscv64 hosts: aia plic
 # parts: initrd-root.cpio
 # disks: rootdisk
 # limit: 420

@@ -1,30 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2034,SC2054
 # What the lab must know of riscv64: the emulator, the stock kernel, and the
-# machine that serves as KVM host. To be sourced.
+# machines that serve as KVM hosts. To be sourced.
 
 qemu_package=qemu-system-riscv
 qemu_program=qemu-system-riscv64
 
+# The kernel's package, and the endings of its other variants' names.
 kernel_package=linux-image-riscv64
+kernel_variants=()
 # Debian calls the file vmlinux, but it is a raw Image.
 kernel_file='boot/vmlinux-*'
 
 # Below the kernel's module folder, in the order of loading; the last word is
 # the file's name without .ko.
 host_modules=(arch/riscv/kvm/kvm drivers/net/tun drivers/block/virtio_blk)
-guest_modules=(
-	drivers/virtio/virtio_mmio
-	drivers/block/virtio_blk
-	net/core/failover
-	drivers/net/net_failover
-	drivers/net/virtio_net
-	drivers/char/hw_random/virtio-rng
-)
-ext4_modules=(fs/mbcache lib/crc16 crypto/crc32c_generic fs/jbd2/jbd2
-	fs/ext4/ext4)
 
+# The console that a guest has from its start, by its name in the guest.
 guest_console=ttyS0
+
+# More arguments for the host's kernel, and the virtio console's name there.
+host_params=
+host_tty=hvc0
 
 # Shell commands that end the machine: the host at once, and a guest with
 # the exit status $code. Both write to the test finisher.
@@ -32,12 +29,17 @@ host_off='devmem 0x100000 32 0x5555'
 # shellcheck disable=SC2016
 guest_off='devmem 0x100000 32 $((code ? 0x3333 | code << 16 : 0x5555))'
 
-# The last line that the host's firmware prints.
+# The last line that the host's firmware prints, as an extended expression.
 firmware_end='^Boot HART MEDELEG'
 
-irqchips=(aia plic aia-soft plic-bare)
+# The kinds of host, the usual one first, and those that the bare-metal guests
+# are run on by tests/check.
+hosts=(aia plic aia-soft plic-bare)
+guest_level_hosts=(aia plic)
 
-# host_machine IRQCHIP: QEMU's arguments, in the array machine_args.
+# host_machine KIND: QEMU's arguments, in the array machine_args. It may also
+# set host_variant, the kernel's variant, and host_buses, where the devices
+# are put one by one.
 #
 # Vectors are off because QEMU 10 loses writes to mstatus.MPV: an illegal
 # instruction of a nested guest, such as the first use of a vector, would
@@ -55,5 +57,5 @@ host_machine() {
 		;;
 	*) return 1 ;;
 	esac
-	machine_args=(-machine "$type" -cpu "$cpu")
+	machine_args=(-nodefaults -machine "$type" -cpu "$cpu")
 }

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034,SC2054
+# What the lab must know of ppc64le: the emulator, the stock kernels, and the
+# machines that serve as KVM hosts. To be sourced; riscv64.sh tells what each
+# name means.
+
+qemu_package=qemu-system-ppc
+qemu_program=qemu-system-ppc64
+
+kernel_package=linux-image-powerpc64le
+kernel_variants=(64k)
+kernel_file='boot/vmlinux-*'
+
+host_modules=(arch/powerpc/kvm/kvm arch/powerpc/kvm/kvm-hv drivers/net/tun
+	drivers/block/virtio_blk)
+
+guest_console=hvc0
+
+# hvc0 is the host's own console.
+host_params=console=hvc0
+host_tty=hvc1
+
+# A host has no device that takes a status. A guest's finisher is MMIO, which
+# a status of 0 does without.
+host_off=:
+# shellcheck disable=SC2016
+guest_off='[ "$code" != 0 ] || poweroff -f
+devmem 0x200100100000 32 $((0x3333 | code << 16))'
+
+firmware_end='^Booting Linux via|INIT: Starting kernel'
+
+hosts=(p9 p10 p9-64k powernv9 powernv10)
+guest_level_hosts=(p9 powernv10)
+
+# The pseries kinds are partitions, where KVM nests by hypercalls; the powernv
+# ones are bare metal. Those need a BMC for switching off, which only comes
+# with the default devices, and each of their buses takes one device.
+host_machine() {
+	local type=pseries,x-vof=on,cap-nested-hv=on
+	case $1 in
+	p9) machine_args=(-nodefaults -machine "$type" -cpu POWER9) ;;
+	p10) machine_args=(-nodefaults -machine "$type" -cpu POWER10) ;;
+	p9-64k)
+		machine_args=(-nodefaults -machine "$type" -cpu POWER9)
+		host_variant=64k
+		;;
+	powernv9 | powernv10)
+		machine_args=(-machine "$1" -nic none -vga none)
+		host_buses=(pcie.0 pcie.1 pcie.2 pcie.3)
+		;;
+	*) return 1 ;;
+	esac
+}
