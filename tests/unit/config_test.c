@@ -49,6 +49,9 @@ static void test_defaults(void **state)
 	assert_int_equal(cfg.cpus, 1);
 	assert_int_equal(cfg.mem, MIB(512));
 	assert_int_equal(cfg.loglevel, LOG_WARNING);
+	assert_int_equal(cfg.virtio_transport, VIRTIO_TRANSPORT_DEFAULT);
+	assert_int_equal(cfg.grace_s, 30);
+	assert_int_equal(cfg.timeout_s, 0);
 	assert_int_equal(cfg.nr_consoles, 1);
 	assert_int_equal(cfg.consoles[0].kind, CONSOLE_SERIAL);
 	assert_int_equal(cfg.consoles[0].backend.kind, CHARDEV_STDIO);
@@ -124,6 +127,34 @@ static void test_devices(void **state)
 	config_free(&cfg);
 }
 
+static void test_transports(void **state)
+{
+	struct vm_config cfg;
+
+	(void)state;
+	parse_good(&cfg, "Image --virtio-transport mmio");
+	assert_int_equal(cfg.virtio_transport, VIRTIO_TRANSPORT_MMIO);
+	config_free(&cfg);
+	parse_good(&cfg, "Image --virtio-transport=mmio "
+			 "--virtio-transport=pci");
+	assert_int_equal(cfg.virtio_transport, VIRTIO_TRANSPORT_PCI);
+	config_free(&cfg);
+}
+
+static void test_times(void **state)
+{
+	struct vm_config cfg;
+
+	(void)state;
+	parse_good(&cfg, "Image --grace 0 --timeout 1");
+	assert_int_equal(cfg.grace_s, 0);
+	assert_int_equal(cfg.timeout_s, 1);
+	config_free(&cfg);
+	parse_good(&cfg, "Image --grace 315360000");
+	assert_int_equal(cfg.grace_s, 315360000);
+	config_free(&cfg);
+}
+
 static void test_files_as_descriptors(void **state)
 {
 	struct vm_config cfg;
@@ -162,7 +193,13 @@ static void test_refusals(void **state)
 		{ "-k fd=-1", "descriptor" },
 		{ "Image --timeout 0", "seconds" },
 		{ "Image --timeout soon", "seconds" },
+		{ "Image --grace=", "seconds" },
+		{ "Image --grace -1", "seconds" },
+		{ "Image --grace 99999999999", "seconds" },
 		{ "Image --loglevel loud", "not a level" },
+		{ "Image --virtio-transport=", "mmio or pci" },
+		{ "Image --virtio-transport PCI", "mmio or pci" },
+		{ "Image --virtio-transport ccw", "mmio or pci" },
 		{ "Image --console hv", "kind" },
 		{ "Image --console serial,stdio,pty", "more than one" },
 		{ "Image --console serial,link=x", "pty only" },
@@ -350,6 +387,8 @@ int main(void)
 		cmocka_unit_test(test_forms_of_an_option),
 		cmocka_unit_test(test_consoles),
 		cmocka_unit_test(test_devices),
+		cmocka_unit_test(test_transports),
+		cmocka_unit_test(test_times),
 		cmocka_unit_test(test_files_as_descriptors),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_repeated_options),
