@@ -187,6 +187,16 @@ int pci_config_write(struct pci_bus *bus, uint32_t rid, uint64_t off,
 void pci_bar_decode(struct pci_function *fn, unsigned bar, uint64_t addr);
 
 /**
+ * pci_bus_to_cpu() - Where PCI addresses are for the vCPUs
+ * @addr, @size: PCI addresses; anything
+ * @gpa: receives the guest-physical address
+ *
+ * Return: false when they are not wholly inside one window.
+ */
+bool pci_bus_to_cpu(const struct pci_bus *bus, uint64_t addr, uint64_t size,
+		    uint64_t *gpa);
+
+/**
  * pci_set_intx() - Assert or deassert the function's INTA
  *
  * Context: the function's lock; takes the bus's.
