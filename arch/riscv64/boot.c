@@ -15,16 +15,13 @@
 
 #include <elf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include "arch/riscv64/image.h"
 #include "arch/riscv64/regs.h"
 #include "arch/riscv64/tree.h"
 #include "vmm/arch.h"
+#include "vmm/boot_files.h"
 #include "vmm/elf.h"
 #include "vmm/fdt.h"
 #include "vmm/vm.h"
@@ -42,46 +39,22 @@
 
 /**
  * struct boot - What is to be loaded, and to where
- * @ram, @ram_end: range of RAM
- * @kernel: image
+ * @files: kernel and initrd
  * @is_elf: @elf is valid, else @image
  * @elf_offset: added to the ELF file's physical addresses
  * @kernel_start, @kernel_end: range of the kernel with its bss
- * @initrd: file, with a size of 0 when there is none
  * @layout: all places, for the tree
- * @kernel_name, @initrd_name: names of those given as descriptors
  */
 struct boot {
-	struct vm *vm;
-	uint64_t ram;
-	uint64_t ram_end;
-	struct image kernel;
+	struct boot_files files;
 	bool is_elf;
 	struct elf elf;
 	uint64_t elf_offset;
 	struct rv_image image;
 	uint64_t kernel_start;
 	uint64_t kernel_end;
-	struct image initrd;
 	struct boot_layout layout;
-	char kernel_name[16];
-	char initrd_name[16];
 };
-
-static const char *file_name(const struct file_config *file, char *buf,
-			     size_t size)
-{
-	if (file->path)
-		return file->path;
-	snprintf(buf, size, "fd=%d", file->fd);
-	return buf;
-}
-
-/* Bytes to whole MiB, rounded up: for messages. */
-static uint64_t to_mib(uint64_t bytes)
-{
-	return (bytes >> 20) + ((bytes & (MIB(1) - 1)) != 0);
-}
 
 /*
  * RAM that is enough for a kernel that ends @kernel_end bytes into it, for
@@ -90,26 +63,16 @@ static uint64_t to_mib(uint64_t bytes)
  */
 static uint64_t enough_ram(const struct boot *b, uint64_t kernel_end)
 {
-	uint64_t initrd = align_up(b->initrd.size, PAGE);
+	uint64_t initrd = align_up(b->files.initrd.size, PAGE);
 	uint64_t low =
 		align_up(align_up(kernel_end, PAGE) + initrd, TREE_ALIGN) +
 		TREE_ALIGN;
 
-	if (low <= TREE_LIMIT - b->ram)
+	if (low <= TREE_LIMIT - b->files.ram)
 		return low;
 	return max_u64(align_up(kernel_end, TREE_ALIGN) + TREE_ALIGN,
-		       TREE_LIMIT - b->ram + align_up(initrd, TREE_ALIGN));
-}
-
-static int no_room(const struct boot *b, const char *what, const char *name,
-		   uint64_t size, uint64_t needed, struct error *err)
-{
-	return error_usage(err,
-			   "%s %s needs %" PRIu64 " MiB, for which the %" PRIu64
-			   " MiB of RAM have no room: give --mem %" PRIu64
-			   "M or more",
-			   what, name, to_mib(size),
-			   to_mib(b->ram_end - b->ram), to_mib(needed));
+		       TREE_LIMIT - b->files.ram +
+			       align_up(initrd, TREE_ALIGN));
 }
 
 /*
@@ -120,18 +83,18 @@ static int no_room(const struct boot *b, const char *what, const char *name,
 static int set_kernel(struct boot *b, uint64_t offset, uint64_t size,
 		      struct error *err)
 {
-	const char *name = b->kernel.name;
+	const char *name = b->files.kernel.name;
 
 	if (!range_fits(offset, size, UINT64_MAX / 4))
 		return error_usage(err,
 				   "kernel %s wants 0x%" PRIx64
 				   " bytes at 0x%" PRIx64
 				   ": it is damaged or for another machine",
-				   name, size, b->ram + offset);
-	if (!range_fits(offset, size, b->ram_end - b->ram))
-		return no_room(b, "kernel", name, size,
-			       enough_ram(b, offset + size), err);
-	b->kernel_start = b->ram + offset;
+				   name, size, b->files.ram + offset);
+	if (!range_fits(offset, size, b->files.ram_end - b->files.ram))
+		return boot_no_room(&b->files, "kernel", name, size,
+				    enough_ram(b, offset + size), err);
+	b->kernel_start = b->files.ram + offset;
 	b->kernel_end = b->kernel_start + size;
 	return 0;
 }
@@ -142,23 +105,23 @@ static int set_kernel(struct boot *b, uint64_t offset, uint64_t size,
  */
 static int place_elf(struct boot *b, struct error *err)
 {
-	int ret = elf_parse(&b->kernel, EM_RISCV, &b->elf, err);
+	int ret = elf_parse(&b->files.kernel, EM_RISCV, &b->elf, err);
 
 	if (ret)
 		return ret;
 	b->is_elf = true;
-	if (b->elf.low < b->ram)
-		b->elf_offset = b->ram + KERNEL_ALIGN -
+	if (b->elf.low < b->files.ram)
+		b->elf_offset = b->files.ram + KERNEL_ALIGN -
 				align_down(b->elf.low, KERNEL_ALIGN);
-	ret = set_kernel(b, b->elf.low + b->elf_offset - b->ram,
+	ret = set_kernel(b, b->elf.low + b->elf_offset - b->files.ram,
 			 b->elf.high - b->elf.low, err);
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = elf_entry_paddr(&b->elf) + b->elf_offset;
-	log_info(b->vm->log,
+	log_info(b->files.vm->log,
 		 "kernel %s: ELF %s, 0x%" PRIx64 " to 0x%" PRIx64
 		 ", entry 0x%" PRIx64,
-		 b->kernel.name,
+		 b->files.kernel.name,
 		 b->elf_offset ? "moved to RAM" : "at its own addresses",
 		 b->kernel_start, b->kernel_end, b->layout.kernel_entry);
 	return 0;
@@ -166,7 +129,7 @@ static int place_elf(struct boot *b, struct error *err)
 
 static int place_image(struct boot *b, struct error *err)
 {
-	int ret = rv_image_parse(&b->kernel, &b->image, err);
+	int ret = rv_image_parse(&b->files.kernel, &b->image, err);
 
 	if (ret)
 		return ret;
@@ -174,46 +137,37 @@ static int place_image(struct boot *b, struct error *err)
 		return error_usage(err,
 				   "kernel %s is damaged: its offset in RAM, "
 				   "0x%" PRIx64 ", is no multiple of 2 MiB",
-				   b->kernel.name, b->image.text_offset);
+				   b->files.kernel.name, b->image.text_offset);
 	ret = set_kernel(b, b->image.text_offset, b->image.mem_size, err);
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = b->kernel_start;
-	log_info(b->vm->log, "kernel %s: %s, 0x%" PRIx64 " to 0x%" PRIx64,
-		 b->kernel.name,
-		 b->kernel.wrapping ? b->kernel.wrapping : "Image",
+	log_info(b->files.vm->log, "kernel %s: %s, 0x%" PRIx64 " to 0x%" PRIx64,
+		 b->files.kernel.name,
+		 b->files.kernel.wrapping ? b->files.kernel.wrapping : "Image",
 		 b->kernel_start, b->kernel_end);
 	return 0;
 }
 
 static int place_kernel(struct boot *b, struct error *err)
 {
-	return elf_detect(&b->kernel) ? place_elf(b, err) : place_image(b, err);
+	return elf_detect(&b->files.kernel) ? place_elf(b, err)
+					    : place_image(b, err);
 }
 
 static int load_kernel(struct boot *b, struct error *err)
 {
 	if (b->is_elf)
-		return elf_load(&b->kernel, &b->elf, b->elf_offset,
-				&b->vm->gmem, err);
-	void *host =
-		gmem_range(&b->vm->gmem, b->kernel_start, b->image.file_size);
-	int ret = image_read(&b->kernel, 0, host, b->image.file_size);
+		return elf_load(&b->files.kernel, &b->elf, b->elf_offset,
+				&b->files.vm->gmem, err);
+	void *host = gmem_range(&b->files.vm->gmem, b->kernel_start,
+				b->image.file_size);
+	int ret = image_read(&b->files.kernel, 0, host, b->image.file_size);
 	if (ret)
 		return error_host(err, ret, "cannot read kernel %s: %s",
-				  b->kernel.name, strerror(-ret));
-	gmem_mark_dirty(&b->vm->gmem, host, b->image.file_size);
+				  b->files.kernel.name, strerror(-ret));
+	gmem_mark_dirty(&b->files.vm->gmem, host, b->image.file_size);
 	return 0;
-}
-
-static void clear(struct boot *b, uint64_t gpa, uint64_t size)
-{
-	void *host = gmem_range(&b->vm->gmem, gpa, size);
-
-	if (!host)
-		return;
-	memset(host, 0, size);
-	gmem_mark_dirty(&b->vm->gmem, host, size);
 }
 
 /*
@@ -222,19 +176,14 @@ static void clear(struct boot *b, uint64_t gpa, uint64_t size)
  */
 static void clear_bss(struct boot *b)
 {
-	if (b->vm->result.reboots == 0)
+	if (b->files.vm->result.reboots == 0)
 		return;
 	if (!b->is_elf) {
-		clear(b, b->kernel_start + b->image.file_size,
-		      b->image.mem_size - b->image.file_size);
+		boot_clear(&b->files, b->kernel_start + b->image.file_size,
+			   b->image.mem_size - b->image.file_size);
 		return;
 	}
-	for (unsigned i = 0; i < b->elf.nr_segments; i++) {
-		const struct elf_segment *s = &b->elf.segments[i];
-
-		clear(b, s->paddr + b->elf_offset + s->file_size,
-		      s->mem_size - s->file_size);
-	}
+	boot_clear_elf(&b->files, &b->elf, b->elf_offset);
 }
 
 /*
@@ -243,77 +192,49 @@ static void clear_bss(struct boot *b)
 
 static int place_tree(struct boot *b, struct error *err)
 {
-	uint64_t end = align_down(min_u64(b->ram_end, TREE_LIMIT), TREE_ALIGN);
+	uint64_t end =
+		align_down(min_u64(b->files.ram_end, TREE_LIMIT), TREE_ALIGN);
 
 	/* RAM of less than this has no kernel in it. */
-	if (end < b->ram + TREE_ALIGN)
-		return no_room(b, "kernel", b->kernel.name,
-			       b->kernel_end - b->kernel_start,
-			       enough_ram(b, b->kernel_end - b->ram), err);
+	if (end < b->files.ram + TREE_ALIGN)
+		return boot_no_room(&b->files, "kernel", b->files.kernel.name,
+				    b->kernel_end - b->kernel_start,
+				    enough_ram(b, b->kernel_end - b->files.ram),
+				    err);
 	b->layout.fdt_addr = end - TREE_ALIGN;
 	if (!ranges_overlap(b->kernel_start, b->kernel_end - b->kernel_start,
 			    b->layout.fdt_addr, TREE_ALIGN))
 		return 0;
-	if (b->ram_end < TREE_LIMIT)
-		return no_room(b, "kernel", b->kernel.name,
-			       b->kernel_end - b->kernel_start,
-			       enough_ram(b, b->kernel_end - b->ram), err);
+	if (b->files.ram_end < TREE_LIMIT)
+		return boot_no_room(&b->files, "kernel", b->files.kernel.name,
+				    b->kernel_end - b->kernel_start,
+				    enough_ram(b, b->kernel_end - b->files.ram),
+				    err);
 	return error_usage(err,
 			   "kernel %s takes 0x%" PRIx64 " to 0x%" PRIx64
 			   ", but the device tree has to be at 0x%" PRIx64
 			   ": use a smaller kernel or link it lower",
-			   b->kernel.name, b->kernel_start, b->kernel_end - 1,
-			   b->layout.fdt_addr);
-}
-
-static int open_initrd(struct boot *b, struct error *err)
-{
-	struct stat st;
-
-	if (b->initrd.fd < 0)
-		return 0;
-	if (fstat(b->initrd.fd, &st) < 0) {
-		int code = -errno;
-
-		return error_host(err, code, "cannot look at initrd %s: %s",
-				  b->initrd.name, strerror(-code));
-	}
-	if (!S_ISREG(st.st_mode))
-		return error_usage(err,
-				   "initrd %s is not a regular file: give a "
-				   "cpio archive",
-				   b->initrd.name);
-	if (st.st_size == 0)
-		return error_usage(err, "initrd %s is empty", b->initrd.name);
-	b->initrd.size = (uint64_t)st.st_size;
-	return 0;
-}
-
-/* The highest page in [@low, @high) where @size bytes fit, or 0. */
-static uint64_t highest_page(uint64_t low, uint64_t high, uint64_t size)
-{
-	if (low > high || !range_fits(0, size, high - low))
-		return 0;
-	uint64_t start = align_down(high - size, PAGE);
-	return start < low ? 0 : start;
+			   b->files.kernel.name, b->kernel_start,
+			   b->kernel_end - 1, b->layout.fdt_addr);
 }
 
 static int place_initrd(struct boot *b, struct error *err)
 {
-	uint64_t size = b->initrd.size, tree = b->layout.fdt_addr;
+	uint64_t size = b->files.initrd.size, tree = b->layout.fdt_addr;
 	uint64_t start = 0;
 
 	if (size == 0)
 		return 0;
 	/* A kernel above the tree (by its link addresses) ends the search. */
 	if (b->kernel_end <= tree)
-		start = highest_page(b->kernel_end, tree, size);
+		start = boot_highest(b->kernel_end, tree, size, PAGE);
 	if (!start)
-		start = highest_page(max_u64(b->kernel_end, tree + TREE_ALIGN),
-				     b->ram_end, size);
+		start = boot_highest(max_u64(b->kernel_end, tree + TREE_ALIGN),
+				     b->files.ram_end, size, PAGE);
 	if (!start)
-		return no_room(b, "initrd", b->initrd.name, size,
-			       enough_ram(b, b->kernel_end - b->ram), err);
+		return boot_no_room(
+			&b->files, "initrd", b->files.initrd.name, size,
+			enough_ram(b, b->kernel_end - b->files.ram), err);
 	b->layout.initrd_start = start;
 	b->layout.initrd_end = start + size;
 	return 0;
@@ -321,86 +242,37 @@ static int place_initrd(struct boot *b, struct error *err)
 
 static int load_initrd(struct boot *b, struct error *err)
 {
-	uint64_t size = b->initrd.size;
-
-	if (size == 0)
-		return 0;
-	void *host = gmem_range(&b->vm->gmem, b->layout.initrd_start, size);
-	int ret = image_read(&b->initrd, 0, host, size);
-	if (ret)
-		return error_host(err, ret, "cannot read initrd %s: %s",
-				  b->initrd.name, strerror(-ret));
-	gmem_mark_dirty(&b->vm->gmem, host, size);
-	return 0;
+	return boot_load_initrd(&b->files, b->layout.initrd_start, err);
 }
 
-static int write_all(int fd, const uint8_t *data, size_t len)
+static int build_tree(struct boot *b, struct fdt_builder *fdt,
+		      struct error *err)
 {
-	while (len) {
-		ssize_t done = write(fd, data, len);
-
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done < 0)
-			return -errno;
-		data += done;
-		len -= (size_t)done;
-	}
-	return 0;
-}
-
-static int dump_tree(const char *path, const void *blob, size_t len,
-		     struct error *err)
-{
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-	int ret = fd < 0 ? -errno : write_all(fd, blob, len);
-
-	if (fd >= 0 && close(fd) < 0 && ret == 0)
-		ret = -errno;
-	if (ret)
-		return error_host(err, ret,
-				  "--dump-dtb: cannot write %s: %s; check the "
-				  "path, its permissions and the free space",
-				  path, strerror(-ret));
-	return 0;
-}
-
-static int finish_tree(struct boot *b, struct fdt_builder *fdt,
-		       struct error *err)
-{
-	const char *dump = b->vm->cfg->dump_dtb;
-	const void *blob;
-	size_t len;
-	int ret = tree_build(b->vm, &b->layout, fdt);
+	int ret = tree_build(b->files.vm, &b->layout, fdt);
 
 	if (ret)
 		return error_host(err, ret, "cannot make a random seed: %s",
 				  strerror(-ret));
-	ret = fdt_builder_finish(fdt, &blob, &len, err);
-	if (ret == 0 && dump)
-		ret = dump_tree(dump, blob, len, err);
-	if (ret)
-		return ret;
-	/* place_tree() has found room for it. */
-	return gmem_write(&b->vm->gmem, b->layout.fdt_addr, blob, len);
+	return boot_load_tree(&b->files, fdt, b->layout.fdt_addr, err);
 }
 
 static int load_tree(struct boot *b, struct error *err)
 {
-	size_t size = min_size(TREE_MAX_SIZE(b->vm->cfg->cpus), TREE_ALIGN);
+	size_t size =
+		min_size(TREE_MAX_SIZE(b->files.vm->cfg->cpus), TREE_ALIGN);
 	struct fdt_builder fdt;
 
 	if (fdt_builder_init(&fdt, size))
 		return error_nomem(err, "the device tree");
-	int ret = finish_tree(b, &fdt, err);
+	int ret = build_tree(b, &fdt, err);
 	fdt_builder_free(&fdt);
 	return ret;
 }
 
-/* Everything but the opening of the kernel, in this order. */
+/* In this order: nothing is loaded before all places are known to be good. */
 static int (*const boot_steps[])(struct boot *b, struct error *err) = {
-	open_initrd, place_kernel, place_tree, place_initrd,
-	load_kernel, load_initrd,  load_tree,
+	place_kernel, place_tree,  place_initrd,
+	load_kernel,  load_initrd, load_tree,
 };
 
 static int run_steps(struct boot *b, struct error *err)
@@ -412,29 +284,18 @@ static int run_steps(struct boot *b, struct error *err)
 			return ret;
 	}
 	clear_bss(b);
-	return regs_set_boot(&b->vm->vcpus[0], b->layout.kernel_entry,
+	return regs_set_boot(&b->files.vm->vcpus[0], b->layout.kernel_entry,
 			     b->layout.fdt_addr, err);
 }
 
 int arch_boot(struct vm *vm, struct error *err)
 {
-	const struct gmem_region *ram = &vm->gmem.regions[0];
-	struct boot b = {
-		.vm = vm,
-		.ram = ram->gpa,
-		.ram_end = ram->gpa + ram->size,
-		/* An initrd is handed over as it is, compressed or not. */
-		.initrd = { .fd = vm->initrd_fd },
-	};
-	b.initrd.name = file_name(&vm->cfg->initrd, b.initrd_name,
-				  sizeof(b.initrd_name));
-	int ret = image_open(&b.kernel, vm->kernel_fd,
-			     file_name(&vm->cfg->kernel, b.kernel_name,
-				       sizeof(b.kernel_name)),
-			     err);
+	struct boot b = { 0 };
+	int ret = boot_files_open(&b.files, vm, err);
+
 	if (ret)
 		return ret;
 	ret = run_steps(&b, err);
-	image_close(&b.kernel);
+	boot_files_close(&b.files);
 	return ret;
 }
