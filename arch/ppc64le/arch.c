@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The ppc64le machine: its facts, limits and vCPUs. */
+#include "vmm/arch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "arch/ppc64le/irqchips.h"
+#include "arch/ppc64le/kvm_ppc.h"
+#include "arch/ppc64le/layout.h"
+#include "arch/ppc64le/machine.h"
+#include "arch/ppc64le/regs.h"
+#include "vmm/vm.h"
+
+const struct arch_info arch_info = {
+	.name = "ppc64le",
+	.ram_base = 0,
+	/* Stock kernels put themselves below 64 MiB, and the rest above. */
+	.min_mem = MIB(128),
+	.max_cpus = LAYOUT_MAX_CPUS,
+	.finisher = {
+		.base = LAYOUT_FINISHER_BASE,
+		.size = LAYOUT_FINISHER_SIZE,
+	},
+	.nr_virtio_mmio = LAYOUT_VIRTIO_SLOTS,
+	.virtio_pci = true,
+};
+
+const struct irqchip_ops *const arch_irqchips[] = {
+	&xics_kvm_ops,
+	&xics_ops,
+	NULL,
+};
+
+const struct device_type *const arch_device_types[] = {
+	&machine_device,    &vty_device, &events_device, &nvram_device,
+	&rtas_clock_device, &phb_device, NULL,
+};
+
+unsigned long arch_kvm_type(const struct kvm *kvm)
+{
+	(void)kvm;
+	return KVM_PPC_VM_HV;
+}
+
+int arch_virtio_mmio_slot(unsigned index, struct arch_device *slot)
+{
+	if (index >= LAYOUT_VIRTIO_SLOTS)
+		return -ENOSPC;
+	*slot = (struct arch_device){
+		.base = LAYOUT_VIRTIO_BASE + index * LAYOUT_VIRTIO_STRIDE,
+		.size = LAYOUT_VIRTIO_SIZE,
+		.irq = LAYOUT_IRQ_VIRTIO + index,
+	};
+	return 0;
+}
+
+static int check_memory(const struct vm *vm, struct error *err)
+{
+	uint64_t mem = vm->cfg->mem;
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+
+	if (mem < arch_info.min_mem)
+		return error_usage(err,
+				   "--mem: %llu bytes are too few, a "
+				   "ppc64le guest needs %llu MiB",
+				   (unsigned long long)mem,
+				   (unsigned long long)arch_info.min_mem >> 20);
+	if (mem % page != 0)
+		return error_usage(err,
+				   "--mem: %llu bytes are not a multiple "
+				   "of the host's page size (%llu)",
+				   (unsigned long long)mem,
+				   (unsigned long long)page);
+	if (mem > LAYOUT_RAM_LIMIT)
+		return error_usage(err,
+				   "--mem: %llu MiB are too many, a ppc64le "
+				   "guest takes %llu MiB",
+				   (unsigned long long)mem >> 20,
+				   (unsigned long long)LAYOUT_RAM_LIMIT >> 20);
+	return 0;
+}
+
+int arch_vm_init(struct vm *vm, struct error *err)
+{
+	int ret = check_memory(vm, err);
+	if (ret < 0)
+		return ret;
+
+	struct machine *machine = calloc(1, sizeof(*machine));
+	if (machine == NULL)
+		return error_nomem(err, "the machine");
+	pthread_mutex_init(&machine->lock, NULL);
+	vm->arch = machine;
+
+	ret = caps_probe(&vm->kvm, &machine->caps, err);
+	if (ret == 0)
+		ret = gmem_add(&vm->gmem, 0, vm->cfg->mem, err);
+	if (ret < 0)
+		arch_vm_destroy(vm);
+	return ret;
+}
+
+void arch_vm_destroy(struct vm *vm)
+{
+	struct machine *machine = vm_machine(vm);
+
+	if (machine == NULL)
+		return;
+	pthread_mutex_destroy(&machine->lock);
+	free(machine);
+	vm->arch = NULL;
+}
+
+int arch_vcpu_init(struct vcpu *vcpu, struct error *err)
+{
+	if (vcpu->id != 0)
+		vcpu->power = VCPU_OFFLINE;
+	return regs_init(vcpu, err);
+}
