@@ -5,6 +5,8 @@
  * The file is not trusted: every header field is checked before it is used,
  * and what elf_parse() returns keeps these promises: no segment wraps, none
  * overlaps another in memory, all file bytes are there.
+ *
+ * Headers are turned to this machine's byte order as they are read.
  */
 #include "vmm/elf.h"
 
@@ -74,8 +76,41 @@ static int truncated(const struct image *image, const char *what,
 			   image->name, what, image->size);
 }
 
+static uint16_t host16(bool big, uint16_t raw)
+{
+	return big ? be16toh(raw) : le16toh(raw);
+}
+
+static uint32_t host32(bool big, uint32_t raw)
+{
+	return big ? be32toh(raw) : le32toh(raw);
+}
+
+static uint64_t host64(bool big, uint64_t raw)
+{
+	return big ? be64toh(raw) : le64toh(raw);
+}
+
+/* The fields that are looked at. */
+static void header_to_host(bool big, Elf64_Ehdr *header)
+{
+	header->e_type = host16(big, header->e_type);
+	header->e_machine = host16(big, header->e_machine);
+	header->e_entry = host64(big, header->e_entry);
+	header->e_phoff = host64(big, header->e_phoff);
+	header->e_flags = host32(big, header->e_flags);
+	header->e_phentsize = host16(big, header->e_phentsize);
+	header->e_phnum = host16(big, header->e_phnum);
+}
+
+/* Guests of POWER choose their byte order at run time, no others do. */
+static bool may_be_big_endian(uint16_t machine)
+{
+	return machine == EM_PPC64;
+}
+
 static int check_ident(const struct image *image, const uint8_t *ident,
-		       struct error *err)
+		       uint16_t machine, struct error *err)
 {
 	if (memcmp(ident, ELFMAG, SELFMAG) != 0)
 		return error_usage(err, "kernel %s is not an ELF file",
@@ -85,7 +120,8 @@ static int check_ident(const struct image *image, const uint8_t *ident,
 				   "kernel %s is a 32-bit ELF file: give a "
 				   "64-bit kernel",
 				   image->name);
-	if (ident[EI_DATA] != ELFDATA2LSB)
+	if (ident[EI_DATA] != ELFDATA2LSB &&
+	    !(ident[EI_DATA] == ELFDATA2MSB && may_be_big_endian(machine)))
 		return error_usage(err,
 				   "kernel %s is a big-endian ELF file: give a "
 				   "little-endian kernel",
@@ -96,14 +132,10 @@ static int check_ident(const struct image *image, const uint8_t *ident,
 static int check_header(const struct image *image, const Elf64_Ehdr *header,
 			uint16_t machine, struct error *err)
 {
-	uint16_t type = le16toh(header->e_type);
-	int ret = check_ident(image, header->e_ident, err);
+	uint16_t type = header->e_type;
 
-	if (ret)
-		return ret;
-	if (le16toh(header->e_machine) != machine)
-		return wrong_machine(image, le16toh(header->e_machine), machine,
-				     err);
+	if (header->e_machine != machine)
+		return wrong_machine(image, header->e_machine, machine, err);
 	if (type != ET_EXEC && type != ET_DYN)
 		return error_usage(err,
 				   "kernel %s is an ELF %s, not an executable: "
@@ -112,14 +144,14 @@ static int check_header(const struct image *image, const Elf64_Ehdr *header,
 				   type == ET_CORE  ? "core dump"
 				   : type == ET_REL ? "object file"
 						    : "file of another type");
-	if (le16toh(header->e_phnum) > ELF_MAX_HEADERS ||
-	    le16toh(header->e_phentsize) != sizeof(Elf64_Phdr))
+	if (header->e_phnum > ELF_MAX_HEADERS ||
+	    header->e_phentsize != sizeof(Elf64_Phdr))
 		return error_usage(err,
 				   "kernel %s has %u ELF program headers of %u "
 				   "bytes: privet takes up to %u of %zu",
-				   image->name, le16toh(header->e_phnum),
-				   le16toh(header->e_phentsize),
-				   ELF_MAX_HEADERS, sizeof(Elf64_Phdr));
+				   image->name, header->e_phnum,
+				   header->e_phentsize, ELF_MAX_HEADERS,
+				   sizeof(Elf64_Phdr));
 	return 0;
 }
 
@@ -182,14 +214,14 @@ static int parse_segment(const struct image *image, uint64_t offset,
 					    "cannot read kernel %s: %s",
 					    image->name, strerror(-ret));
 	const struct elf_segment segment = {
-		.offset = le64toh(header.p_offset),
-		.paddr = le64toh(header.p_paddr),
-		.vaddr = le64toh(header.p_vaddr),
-		.file_size = le64toh(header.p_filesz),
-		.mem_size = le64toh(header.p_memsz),
+		.offset = host64(elf->big_endian, header.p_offset),
+		.paddr = host64(elf->big_endian, header.p_paddr),
+		.vaddr = host64(elf->big_endian, header.p_vaddr),
+		.file_size = host64(elf->big_endian, header.p_filesz),
+		.mem_size = host64(elf->big_endian, header.p_memsz),
 	};
 
-	if (le32toh(header.p_type) != PT_LOAD ||
+	if (host32(elf->big_endian, header.p_type) != PT_LOAD ||
 	    (segment.mem_size == 0 && segment.file_size == 0))
 		return 0;
 	return add_segment(image, &segment, elf, err);
@@ -221,8 +253,8 @@ static bool find_entry(const struct elf *elf, uint64_t *paddr)
 static int parse_segments(const struct image *image, const Elf64_Ehdr *header,
 			  struct elf *elf, struct error *err)
 {
-	uint64_t table = le64toh(header->e_phoff), paddr;
-	unsigned count = le16toh(header->e_phnum);
+	uint64_t table = header->e_phoff, paddr;
+	unsigned count = header->e_phnum;
 
 	if (!range_fits(table, count * sizeof(Elf64_Phdr), image->size))
 		return truncated(image, "the program header table", err);
@@ -257,12 +289,18 @@ int elf_parse(const struct image *image, uint16_t machine, struct elf *elf,
 	if (ret)
 		return error_host(err, ret, "cannot read kernel %s: %s",
 				  image->name, strerror(-ret));
+	ret = check_ident(image, header.e_ident, machine, err);
+	if (ret)
+		return ret;
+	bool big = header.e_ident[EI_DATA] == ELFDATA2MSB;
+	header_to_host(big, &header);
 	ret = check_header(image, &header, machine, err);
 	if (ret)
 		return ret;
 	*elf = (struct elf){
-		.entry = le64toh(header.e_entry),
-		.flags = le32toh(header.e_flags),
+		.big_endian = big,
+		.entry = header.e_entry,
+		.flags = header.e_flags,
 		.low = UINT64_MAX,
 	};
 	return parse_segments(image, &header, elf, err);

@@ -23,12 +23,14 @@ struct elf_segment {
 
 /**
  * struct elf - What the loader needs of an ELF file
+ * @big_endian: its byte order, and that of its program
  * @entry: e_entry, a virtual address
  * @flags: e_flags
  * @low: lowest p_paddr
  * @high: end of the highest segment
  */
 struct elf {
+	bool big_endian;
 	uint64_t entry;
 	uint32_t flags;
 	uint64_t low;
@@ -44,9 +46,10 @@ bool elf_detect(const struct image *image);
  * elf_parse() - Read and check the headers
  * @machine: expected e_machine; another one is refused by its name
  *
- * Refuses by name: 32-bit, big-endian, another architecture, not executable,
- * truncated (any segment's bytes beyond the end), wrapping or overlapping
- * segments, no segment.
+ * Refuses by name: 32-bit, big-endian (but for EM_PPC64, whose guests choose
+ * their byte order), another architecture, not executable, truncated (any
+ * segment's bytes beyond the end), wrapping or overlapping segments, no
+ * segment.
  */
 int elf_parse(const struct image *image, uint16_t machine, struct elf *elf,
 	      struct error *err);

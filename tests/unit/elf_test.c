@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ELF kernels: headers are checked, segments land where they should. */
+#include <byteswap.h>
 #include <elf.h>
 #include <errno.h>
 #include <setjmp.h>
@@ -66,18 +67,24 @@ static int file_make(const struct file *f, size_t size)
 	return fd;
 }
 
-static int parse(const struct file *f, size_t size, struct elf *elf,
-		 struct error *err)
+static int parse_for(uint16_t machine, const struct file *f, size_t size,
+		     struct elf *elf, struct error *err)
 {
 	struct image image;
 	int fd = file_make(f, size);
 
 	*err = (struct error){ 0 };
 	assert_int_equal(image_open(&image, fd, "kernel-name", err), 0);
-	int ret = elf_parse(&image, EM_RISCV, elf, err);
+	int ret = elf_parse(&image, machine, elf, err);
 	image_close(&image);
 	close(fd);
 	return ret;
+}
+
+static int parse(const struct file *f, size_t size, struct elf *elf,
+		 struct error *err)
+{
+	return parse_for(EM_RISCV, f, size, elf, err);
 }
 
 static void assert_good(const struct file *f, struct elf *elf)
@@ -191,6 +198,65 @@ static void other_files_by_name(void **state)
 	assert_refused(&f, "another type");
 	f.header.e_type = ET_DYN;
 	assert_good(&f, &(struct elf){ 0 });
+}
+
+/* Turns the headers round. */
+static struct file big(const struct file *from)
+{
+	struct file f = *from;
+
+	f.header.e_ident[EI_DATA] = ELFDATA2MSB;
+	f.header.e_type = bswap_16(f.header.e_type);
+	f.header.e_machine = bswap_16(f.header.e_machine);
+	f.header.e_entry = bswap_64(f.header.e_entry);
+	f.header.e_phoff = bswap_64(f.header.e_phoff);
+	f.header.e_flags = bswap_32(f.header.e_flags);
+	f.header.e_phentsize = bswap_16(f.header.e_phentsize);
+	f.header.e_phnum = bswap_16(f.header.e_phnum);
+	for (unsigned i = 0; i < from->header.e_phnum; i++) {
+		Elf64_Phdr *s = &f.segments[i];
+
+		s->p_type = bswap_32(s->p_type);
+		s->p_offset = bswap_64(s->p_offset);
+		s->p_vaddr = bswap_64(s->p_vaddr);
+		s->p_paddr = bswap_64(s->p_paddr);
+		s->p_filesz = bswap_64(s->p_filesz);
+		s->p_memsz = bswap_64(s->p_memsz);
+	}
+	return f;
+}
+
+static int parse_big(const struct file *f, struct elf *elf, struct error *err)
+{
+	struct file swapped = big(f);
+
+	return parse_for(EM_PPC64, &swapped, f->size, elf, err);
+}
+
+/* POWER programs come in both byte orders. */
+static void both_byte_orders(void **state)
+{
+	struct file f = good();
+	struct elf little, elf;
+	struct error err;
+
+	(void)state;
+	f.header.e_machine = EM_PPC64;
+	assert_int_equal(parse_for(EM_PPC64, &f, f.size, &little, &err), 0);
+	assert_false(little.big_endian);
+	assert_int_equal(parse_big(&f, &elf, &err), 0);
+	assert_true(elf.big_endian);
+	elf.big_endian = false;
+	assert_memory_equal(&elf, &little, sizeof(elf));
+	/* Checks see the values, not the bytes. */
+	f.segments[1].p_offset = FILE_SIZE - 49;
+	assert_int_equal(parse_big(&f, &elf, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "truncated"));
+	f.header.e_machine = EM_S390;
+	assert_int_equal(parse_big(&f, &elf, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "is for s390x"));
+	f.header.e_ident[EI_DATA] = 3;
+	assert_int_equal(parse_for(EM_PPC64, &f, f.size, &elf, &err), -EINVAL);
 }
 
 static void header_table_is_checked(void **state)
@@ -421,6 +487,7 @@ int main(void)
 		cmocka_unit_test(headers_are_read),
 		cmocka_unit_test(detects_the_magic),
 		cmocka_unit_test(other_files_by_name),
+		cmocka_unit_test(both_byte_orders),
 		cmocka_unit_test(header_table_is_checked),
 		cmocka_unit_test(segments_are_checked),
 		cmocka_unit_test(overlaps_are_refused),
