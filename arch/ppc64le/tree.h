@@ -11,6 +11,7 @@ struct vm;
 
 /**
  * struct boot_layout - Where things were put in RAM
+ * @kernel_entry: first instruction
  * @initrd_start, @initrd_end: equal when there is none
  * @rtas_addr: the blob, below 4 GiB
  * @rtas_size: bytes that belong to it
@@ -24,6 +25,9 @@ struct boot_layout {
 	uint64_t rtas_size;
 	uint64_t fdt_addr;
 };
+
+/** Most bytes that a tree takes: grows with CPUs and devices */
+#define TREE_MAX_SIZE(cpus) (0x10000U + 0x400U * (cpus))
 
 /**
  * tree_build() - Emit the whole tree
