@@ -10,7 +10,7 @@
  * pulsed. Linux acknowledges what it read before it looks at the rings, and
  * each of its accesses exits and is handled here under the device's lock.
  */
-#include "devices/virtio.h"
+#include "devices/virtio_regs.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -53,23 +53,18 @@
 #define MAGIC                           0x74726976U
 #define VERSION                         2U
 /* "PRVT" */
-#define VENDOR    0x54565250U
-#define ISR_KNOWN (VIRTIO_ISR_QUEUE | VIRTIO_ISR_CONFIG)
+#define VENDOR 0x54565250U
 
 /**
  * struct virtio_mmio - A window
+ * @regs: selectors, InterruptStatus; the device's lock
  * @where: address, size, interrupt
- * @isr: InterruptStatus; the device's lock
  * @nr_bound: queues whose doorbell KVM handles
  */
 struct virtio_mmio {
-	struct virtio_device *vdev;
+	struct virtio_regs regs;
 	struct arch_device where;
 	struct irq_line irq;
-	uint32_t device_features_sel;
-	uint32_t driver_features_sel;
-	uint32_t queue_sel;
-	uint32_t isr;
 	unsigned nr_bound;
 };
 
@@ -89,47 +84,39 @@ struct reg {
 	size_t field;
 };
 
-/* The selected queue, or NULL when the device has none of that number. */
-static struct virtq *selected(const struct virtio_mmio *m)
-{
-	if (m->queue_sel >= m->vdev->nr_queues)
-		return NULL;
-	return &m->vdev->queues[m->queue_sel].vq;
-}
-
 static uint32_t read_device_id(struct virtio_mmio *m)
 {
-	return m->vdev->vtype->device_id;
+	return m->regs.vdev->vtype->device_id;
 }
 
 static uint32_t read_features(struct virtio_mmio *m)
 {
-	return virtio_features_word(m->vdev, m->device_features_sel);
+	return virtio_regs_offered(&m->regs);
 }
 
 static uint32_t read_queue_max(struct virtio_mmio *m)
 {
-	return selected(m) != NULL ? selected(m)->max : 0;
+	return virtio_regs_queue_max(&m->regs);
 }
 
 static uint32_t read_queue_ready(struct virtio_mmio *m)
 {
-	return selected(m) != NULL && selected(m)->ready;
+	return virtio_regs_queue_ready(&m->regs);
 }
 
 static uint32_t read_isr(struct virtio_mmio *m)
 {
-	return m->isr;
+	return m->regs.isr;
 }
 
 static uint32_t read_status(struct virtio_mmio *m)
 {
-	return m->vdev->status;
+	return m->regs.vdev->status;
 }
 
 static uint32_t read_generation(struct virtio_mmio *m)
 {
-	return m->vdev->config_generation;
+	return m->regs.vdev->config_generation;
 }
 
 static void write_selector(struct virtio_mmio *m, const struct reg *reg,
@@ -142,15 +129,14 @@ static void write_features(struct virtio_mmio *m, const struct reg *reg,
 			   uint32_t value)
 {
 	(void)reg;
-	virtio_accept_word(m->vdev, m->driver_features_sel, value);
+	virtio_regs_accept(&m->regs, value);
 }
 
 static void write_queue_num(struct virtio_mmio *m, const struct reg *reg,
 			    uint32_t value)
 {
 	(void)reg;
-	if (virtio_queue_writable(m->vdev, m->queue_sel))
-		virtq_set_size(selected(m), value);
+	virtio_regs_set_queue_size(&m->regs, value);
 }
 
 static void write_queue_ready(struct virtio_mmio *m, const struct reg *reg,
@@ -158,47 +144,33 @@ static void write_queue_ready(struct virtio_mmio *m, const struct reg *reg,
 {
 	(void)reg;
 	if (value <= 1)
-		virtio_queue_set_ready(m->vdev, m->queue_sel, value);
-}
-
-static uint64_t *queue_address(const struct virtio_mmio *m,
-			       const struct reg *reg)
-{
-	if (!virtio_queue_writable(m->vdev, m->queue_sel))
-		return NULL;
-	return (void *)((char *)selected(m) + reg->field);
+		virtio_queue_set_ready(m->regs.vdev, m->regs.queue_sel, value);
 }
 
 static void write_address_low(struct virtio_mmio *m, const struct reg *reg,
 			      uint32_t value)
 {
-	uint64_t *addr = queue_address(m, reg);
-
-	if (addr != NULL)
-		*addr = (*addr & ~0xffffffffULL) | value;
+	virtio_regs_set_address(&m->regs, reg->field, 0, value);
 }
 
 static void write_address_high(struct virtio_mmio *m, const struct reg *reg,
 			       uint32_t value)
 {
-	uint64_t *addr = queue_address(m, reg);
-
-	if (addr != NULL)
-		*addr = (*addr & 0xffffffffULL) | (uint64_t)value << 32;
+	virtio_regs_set_address(&m->regs, reg->field, 32, value);
 }
 
 static void write_notify(struct virtio_mmio *m, const struct reg *reg,
 			 uint32_t value)
 {
 	(void)reg;
-	virtio_kick(m->vdev, value);
+	virtio_kick(m->regs.vdev, value);
 }
 
 static void write_isr_ack(struct virtio_mmio *m, const struct reg *reg,
 			  uint32_t value)
 {
 	(void)reg;
-	m->isr &= ~value;
+	m->regs.isr &= ~value;
 }
 
 static void write_status(struct virtio_mmio *m, const struct reg *reg,
@@ -207,13 +179,13 @@ static void write_status(struct virtio_mmio *m, const struct reg *reg,
 	(void)reg;
 	/* Cut down to the eight bits that there are, 0x100 would reset. */
 	if (value <= UINT8_MAX)
-		virtio_write_status(m->vdev, (uint8_t)value);
+		virtio_write_status(m->regs.vdev, (uint8_t)value);
 }
 
-#define SELECTOR(name)                                      \
-	{                                                   \
-		.write = write_selector,                    \
-		.field = offsetof(struct virtio_mmio, name) \
+#define SELECTOR(name)                                           \
+	{                                                        \
+		.write = write_selector,                         \
+		.field = offsetof(struct virtio_mmio, regs.name) \
 	}
 #define ADDRESS_LOW(name)                             \
 	{                                             \
@@ -265,8 +237,8 @@ static uint64_t window_read(void *opaque, uint64_t off, unsigned size)
 	struct virtio_mmio *m = opaque;
 
 	if (off >= VIRTIO_MMIO_CONFIG)
-		return virtio_config_read(m->vdev, off - VIRTIO_MMIO_CONFIG,
-					  size);
+		return virtio_config_read(m->regs.vdev,
+					  off - VIRTIO_MMIO_CONFIG, size);
 	if (size != 4)
 		return 0;
 
@@ -281,8 +253,8 @@ static void window_write(void *opaque, uint64_t off, unsigned size,
 	struct virtio_mmio *m = opaque;
 
 	if (off >= VIRTIO_MMIO_CONFIG) {
-		virtio_config_write(m->vdev, off - VIRTIO_MMIO_CONFIG, size,
-				    value);
+		virtio_config_write(m->regs.vdev, off - VIRTIO_MMIO_CONFIG,
+				    size, value);
 		return;
 	}
 	if (size != 4)
@@ -303,13 +275,14 @@ static const struct mmio_ops window_ops = {
 
 static int claim_slot(struct virtio_mmio *m, struct error *err)
 {
-	struct vm *vm = m->vdev->dev.vm;
+	struct vm *vm = m->regs.vdev->dev.vm;
 
 	if (arch_virtio_mmio_slot(vm->nr_virtio_slots, &m->where) < 0)
 		return error_usage(err,
 				   "cannot add %s: this machine has room for "
 				   "%u virtio devices",
-				   m->vdev->dev.id, arch_info.nr_virtio_mmio);
+				   m->regs.vdev->dev.id,
+				   arch_info.nr_virtio_mmio);
 	vm->nr_virtio_slots++;
 	return 0;
 }
@@ -321,7 +294,7 @@ static int attach(struct virtio_device *vdev, struct error *err)
 
 	if (m == NULL)
 		return error_nomem(err, "a virtio device's window");
-	m->vdev = vdev;
+	m->regs.vdev = vdev;
 
 	int ret = claim_slot(m, err);
 	if (ret < 0)
@@ -369,9 +342,10 @@ static int bind_doorbell(struct virtio_mmio *m, unsigned queue, bool assign)
 {
 	uint64_t match = queue;
 
-	return kvm_ioeventfd(
-		&m->vdev->dev.vm->kvm, m->vdev->queues[queue].doorbell.fd,
-		m->where.base + VIRTIO_MMIO_QUEUE_NOTIFY, 4, &match, assign);
+	return kvm_ioeventfd(&m->regs.vdev->dev.vm->kvm,
+			     m->regs.vdev->queues[queue].doorbell.fd,
+			     m->where.base + VIRTIO_MMIO_QUEUE_NOTIFY, 4,
+			     &match, assign);
 }
 
 /* What KVM does not take exits to window_write(), which does the same. */
@@ -384,8 +358,7 @@ static int power_on(struct virtio_device *vdev, struct error *err)
 	if (ret < 0)
 		return ret;
 	m->nr_bound = 0;
-	if (vm->cfg->no_ioeventfd ||
-	    !kvm_check_extension(&vm->kvm, KVM_CAP_IOEVENTFD))
+	if (!virtio_regs_use_ioeventfd(&m->regs))
 		return 0;
 	while (m->nr_bound < vdev->nr_queues &&
 	       bind_doorbell(m, m->nr_bound, true) == 0)
@@ -415,9 +388,9 @@ static void power_off(struct virtio_device *vdev)
  */
 static void raise_cause(struct virtio_mmio *m, uint32_t cause)
 {
-	if (m->isr & cause)
+	if (m->regs.isr & cause)
 		return;
-	m->isr |= cause;
+	m->regs.isr |= cause;
 	irq_pulse(&m->irq);
 }
 
@@ -436,20 +409,14 @@ static void reset(struct virtio_device *vdev)
 {
 	struct virtio_mmio *m = vdev->transport_data;
 
-	m->device_features_sel = 0;
-	m->driver_features_sel = 0;
-	m->queue_sel = 0;
-	m->isr = 0;
+	virtio_regs_reset(&m->regs);
 }
 
 static void save(struct virtio_device *vdev, struct snap_writer *w)
 {
 	const struct virtio_mmio *m = vdev->transport_data;
 
-	snap_put_u32(w, m->device_features_sel);
-	snap_put_u32(w, m->driver_features_sel);
-	snap_put_u32(w, m->queue_sel);
-	snap_put_u32(w, m->isr);
+	virtio_regs_save(&m->regs, w);
 }
 
 /*
@@ -460,13 +427,8 @@ static void restore(struct virtio_device *vdev, struct snap_reader *r)
 {
 	struct virtio_mmio *m = vdev->transport_data;
 
-	m->device_features_sel = snap_get_u32(r);
-	m->driver_features_sel = snap_get_u32(r);
-	m->queue_sel = snap_get_u32(r);
-	m->isr = snap_get_u32(r);
-	if (m->isr & ~ISR_KNOWN)
-		snap_reader_fail(r);
-	if (!snap_reader_error(r) && m->isr != 0)
+	virtio_regs_restore(&m->regs, r);
+	if (!snap_reader_error(r) && m->regs.isr != 0)
 		irq_pulse(&m->irq);
 }
 
