@@ -5,112 +5,16 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "vmm/arch.h"
 #include "vmm/host.h"
 #include "vmm/json.h"
+#include "vmm/signals.h"
 #include "vmm/vm.h"
-
-static void on_kick(int signal)
-{
-	(void)signal;
-}
-
-/* A kick must interrupt KVM_RUN, so it needs a handler, and no SA_RESTART. */
-static void setup_kick_signal(void)
-{
-	struct sigaction action = { .sa_handler = on_kick };
-
-	sigemptyset(&action.sa_mask);
-	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
-}
-
-/** struct signals - Signals that are taken on the I/O thread */
-struct signals {
-	struct ev_source src;
-	struct vm *vm;
-};
-
-static void on_signal(struct ev_source *src, uint32_t events)
-{
-	struct signals *s = container_of(src, struct signals, src);
-	struct signalfd_siginfo info;
-
-	(void)events;
-	if (read(src->fd, &info, sizeof(info)) != sizeof(info))
-		return;
-	if (info.ssi_signo == SIGWINCH || info.ssi_signo == SIGCONT) {
-		for (unsigned i = 0; i < s->vm->cfg->nr_consoles; i++)
-			chardev_refresh(s->vm->consoles[i]);
-		return;
-	}
-	vm_request_stop(s->vm, VM_STOP_USER, 0, "ended by signal %u (%s)",
-			info.ssi_signo, strsignal((int)info.ssi_signo));
-}
-
-/* As nohup does with SIGHUP, and a script's shell with SIGINT for `&`. */
-static bool is_ignored(int signal)
-{
-	struct sigaction action;
-
-	return sigaction(signal, NULL, &action) == 0 &&
-	       action.sa_handler == SIG_IGN;
-}
-
-/*
- * Before any thread exists: all inherit the mask, so that the signals arrive
- * at the descriptor only.
- */
-static int block_signals(struct signals *s, struct error *err)
-{
-	static const int taken[] = { SIGINT,  SIGTERM,  SIGHUP,
-				     SIGQUIT, SIGWINCH, SIGCONT };
-	sigset_t set;
-
-	sigemptyset(&set);
-	for (size_t i = 0; i < ARRAY_SIZE(taken); i++) {
-		if (!is_ignored(taken[i]))
-			sigaddset(&set, taken[i]);
-	}
-	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	/* A reader that goes away is an error of write(), not the end. */
-	signal(SIGPIPE, SIG_IGN);
-	/* So is a file that grew to the limit. */
-	signal(SIGXFSZ, SIG_IGN);
-	/* In the background the console does without its terminal. */
-	signal(SIGTTIN, SIG_IGN);
-	signal(SIGTTOU, SIG_IGN);
-
-	s->src = (struct ev_source){
-		.fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK),
-		.events = EPOLLIN,
-		.fn = on_signal,
-	};
-	if (s->src.fd < 0)
-		return error_host(err, -errno,
-				  "cannot create a signalfd: %s; raise the "
-				  "limit on open files",
-				  strerror(errno));
-	return 0;
-}
-
-static int watch_signals(struct signals *s, struct vm *vm, struct error *err)
-{
-	s->vm = vm;
-
-	int ret = evloop_add(vm->loop, &s->src);
-	if (ret < 0)
-		return error_host(err, ret, "cannot watch a signalfd: %s",
-				  strerror(-ret));
-	return 0;
-}
 
 static int write_status_file(const char *path, const struct vm_result *result,
 			     enum exit_status status, struct error *err)
@@ -172,24 +76,22 @@ static enum exit_status result_of_error(const struct error *err,
 static enum exit_status run_machine(const struct vm_config *cfg,
 				    struct log *log)
 {
-	struct signals signals = { 0 };
+	struct signals signals;
 	struct vm_result result = { 0 };
 	struct error err = { .status = EXIT_STATUS_ERROR };
 	struct vm *vm = NULL;
 	enum exit_status status;
 
-	setup_kick_signal();
-	int ret = block_signals(&signals, &err);
+	int ret = signals_init(&signals, &err);
 	if (ret == 0)
 		ret = vm_create(cfg, log, &vm, &err);
 	if (ret == 0)
-		ret = watch_signals(&signals, vm, &err);
+		ret = signals_watch(&signals, vm, &err);
 	if (ret == 0)
 		ret = vm_run(vm, &result, &err);
+	signals_fini(&signals);
 	/* Restores the terminal, so that the line below reads well. */
 	vm_destroy(vm);
-	if (signals.src.fd >= 0)
-		close(signals.src.fd);
 	if (ret < 0) {
 		status = result_of_error(&err, &result);
 		report_error(log, &err);

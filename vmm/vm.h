@@ -43,6 +43,11 @@ enum vm_stop {
 	VM_STOP_ERROR,
 };
 
+static inline bool vm_stop_is_reboot(enum vm_stop stop)
+{
+	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
+}
+
 /**
  * struct vm_result - How the machine ended
  * @stop: why; never a reboot unless --no-reboot
@@ -73,8 +78,10 @@ struct vm_result {
  * @kernel_fd, @initrd_fd: images; owned; initrd -1 when there is none
  * @arch: private to the architecture; owned by it
  * @frozen: topology is final
- * @lock: guards @stop, @parked, @result and vCPU states; @cond signals changes
+ * @lock: guards what follows it and vCPU states; @cond signals changes
  * @stop: why the machine has to stop, VM_STOP_NONE while it runs
+ * @shutting_down: the guest was asked to shut down: a reboot is the end as well
+ * @hurry: the user wants the end at once: nobody waits for readers of consoles
  * @pause: vCPUs have to park
  */
 struct vm {
@@ -99,6 +106,8 @@ struct vm {
 	pthread_mutex_t lock;
 	pthread_cond_t cond;
 	enum vm_stop stop;
+	bool shutting_down;
+	bool hurry;
 	bool pause;
 	struct vm_result result;
 };
@@ -133,7 +142,7 @@ void vm_power_off(struct vm *vm);
 
 /**
  * vm_request_stop() - Ask for the end; the first request wins
- * @why: reason
+ * @why: reason. VM_STOP_USER after another one: no more waiting for consoles
  * @status: for VM_STOP_GUEST_STATUS: 0 to 255, else ignored
  * @fmt: line for the user
  *
@@ -145,7 +154,11 @@ void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
 /**
  * vm_press_power_button() - Ask the guest to shut itself down
  *
- * Return: false when nothing in the guest listens.
+ * A guest that listens and then reboots ends the machine as well, as if it had
+ * powered off: it has shut down.
+ *
+ * Return: false when nothing in the guest listens, or the machine is about to
+ * end anyway.
  * Context: the I/O thread; takes the devices' locks, one after the other.
  */
 bool vm_press_power_button(struct vm *vm);

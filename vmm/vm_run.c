@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The machine: power, running, pausing, stopping.
+ * The machine: power, running, pausing.
  *
  * The main thread powers the machine on, starts the vCPU threads and waits
  * on vm->cond. Whoever wants the machine to end calls vm_request_stop(),
@@ -9,7 +9,6 @@
 #include "vmm/vm.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -112,7 +111,7 @@ void vm_power_off(struct vm *vm)
 }
 
 /*
- * Stopping.
+ * Running.
  */
 
 static enum vm_stop stop_reason(struct vm *vm)
@@ -122,100 +121,6 @@ static enum vm_stop stop_reason(struct vm *vm)
 	pthread_mutex_unlock(&vm->lock);
 	return stop;
 }
-
-static bool is_reboot(enum vm_stop stop)
-{
-	return stop == VM_STOP_COLD_REBOOT || stop == VM_STOP_WARM_REBOOT;
-}
-
-/* The first request wins, but a wish for the end outlives a reboot. */
-static bool request_counts(const struct vm *vm, enum vm_stop why)
-{
-	return vm->stop == VM_STOP_NONE ||
-	       (is_reboot(vm->stop) && !is_reboot(why));
-}
-
-void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
-		     const char *fmt, ...)
-{
-	pthread_mutex_lock(&vm->lock);
-	if (request_counts(vm, why)) {
-		va_list args;
-
-		vm->stop = why;
-		vm->result.stop = why;
-		vm->result.guest_status = status;
-		va_start(args, fmt);
-		vsnprintf(vm->result.text, sizeof(vm->result.text), fmt, args);
-		va_end(args);
-		for (unsigned i = 0; i < vm->cfg->cpus; i++)
-			vcpu_kick(&vm->vcpus[i]);
-		pthread_cond_broadcast(&vm->cond);
-	}
-	pthread_mutex_unlock(&vm->lock);
-}
-
-static bool press_power_button(struct device *dev)
-{
-	if (dev->type->power_button == NULL)
-		return false;
-	pthread_mutex_lock(&dev->lock);
-	bool heard = dev->type->power_button(dev);
-	pthread_mutex_unlock(&dev->lock);
-	return heard;
-}
-
-bool vm_press_power_button(struct vm *vm)
-{
-	bool heard = false;
-
-	for (unsigned i = 0; i < vm->nr_devices; i++)
-		heard |= press_power_button(vm->devices[i]);
-	return heard;
-}
-
-/** struct stop_info - What each reason means for the process */
-struct stop_info {
-	const char *name;
-	enum exit_status status;
-};
-
-static const struct stop_info stop_infos[] = {
-	[VM_STOP_NONE] = { "none", EXIT_STATUS_ERROR },
-	[VM_STOP_POWEROFF] = { "poweroff", EXIT_STATUS_POWEROFF },
-	[VM_STOP_GUEST_STATUS] = { "guest-status", EXIT_STATUS_POWEROFF },
-	[VM_STOP_PANIC] = { "panic", EXIT_STATUS_PANIC },
-	[VM_STOP_COLD_REBOOT] = { "cold-reboot", EXIT_STATUS_REBOOT },
-	[VM_STOP_WARM_REBOOT] = { "warm-reboot", EXIT_STATUS_REBOOT },
-	[VM_STOP_CRASH] = { "crash", EXIT_STATUS_CRASH },
-	[VM_STOP_USER] = { "user", EXIT_STATUS_STOPPED },
-	[VM_STOP_TIMEOUT] = { "timeout", EXIT_STATUS_TIMEOUT },
-	[VM_STOP_ERROR] = { "error", EXIT_STATUS_ERROR },
-};
-
-const char *vm_stop_name(enum vm_stop stop)
-{
-	return stop_infos[stop].name;
-}
-
-static bool status_is_reserved(unsigned status)
-{
-	return status == EXIT_STATUS_NO_KVM ||
-	       (status >= EXIT_STATUS_USAGE && status <= EXIT_STATUS_ERROR);
-}
-
-enum exit_status vm_exit_status(const struct vm_result *result)
-{
-	if (result->stop != VM_STOP_GUEST_STATUS)
-		return stop_infos[result->stop].status;
-	if (status_is_reserved(result->guest_status))
-		return EXIT_STATUS_RESERVED;
-	return (enum exit_status)result->guest_status;
-}
-
-/*
- * Running.
- */
 
 static void join_vcpus(struct vm *vm)
 {
@@ -248,9 +153,32 @@ static void wait_for_stop(struct vm *vm)
 }
 
 /*
- * A cold reboot begins with zeroed RAM; a warm one keeps what is there. A wish
- * for the end may have come since, and stays.
+ * Whether the machine starts anew. From here on a wish for the end finds it
+ * running again, if there was none before.
  */
+static bool take_reboot(struct vm *vm)
+{
+	bool reboot;
+
+	pthread_mutex_lock(&vm->lock);
+	reboot = vm_stop_is_reboot(vm->stop) && !vm->cfg->no_reboot;
+	if (reboot && vm->shutting_down) {
+		reboot = false;
+		vm->stop = VM_STOP_POWEROFF;
+		vm->result.stop = vm->stop;
+		snprintf(vm->result.text, sizeof(vm->result.text),
+			 "the guest rebooted after its power button was "
+			 "pressed: ended");
+	}
+	if (reboot) {
+		vm->stop = VM_STOP_NONE;
+		vm->result.reboots++;
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return reboot;
+}
+
+/* A cold reboot begins with zeroed RAM; a warm one keeps what is there. */
 static int prepare_reboot(struct vm *vm, enum vm_stop stop, struct error *err)
 {
 	log_info(vm->log, "guest asked for a %s", vm_stop_name(stop));
@@ -263,11 +191,6 @@ static int prepare_reboot(struct vm *vm, enum vm_stop stop, struct error *err)
 					  "reboot: %s",
 					  strerror(-ret));
 	}
-	pthread_mutex_lock(&vm->lock);
-	vm->result.reboots++;
-	if (is_reboot(vm->stop))
-		vm->stop = VM_STOP_NONE;
-	pthread_mutex_unlock(&vm->lock);
 	return 0;
 }
 
@@ -299,13 +222,14 @@ static time_t seconds(void)
 	return now.tv_sec;
 }
 
-/* A user who wants the end wants it now; others may still ask for it. */
-static bool ended_by_guest(struct vm *vm)
+/* A user who wants the end wants it now, even if the guest ended before. */
+static bool may_wait(struct vm *vm)
 {
-	enum vm_stop stop = stop_reason(vm);
-
-	return stop != VM_STOP_USER && stop != VM_STOP_TIMEOUT &&
-	       stop != VM_STOP_ERROR;
+	pthread_mutex_lock(&vm->lock);
+	bool wait = !vm->hurry && vm->stop != VM_STOP_TIMEOUT &&
+		    vm->stop != VM_STOP_ERROR;
+	pthread_mutex_unlock(&vm->lock);
+	return wait;
 }
 
 static bool consoles_idle(struct vm *vm)
@@ -337,7 +261,7 @@ static void drain_consoles(struct vm *vm)
 	time_t limit = seconds() + DRAIN_SECONDS;
 
 	for (unsigned round = 0; round < DRAIN_ROUNDS; round++) {
-		if (!ended_by_guest(vm) || seconds() > limit)
+		if (!may_wait(vm) || seconds() > limit)
 			return;
 		pass_doorbells(vm);
 		if (consoles_idle(vm))
@@ -372,7 +296,7 @@ static int run_lives(struct vm *vm, struct error *err)
 	int ret = run_once(vm, true, err);
 	enum vm_stop stop = stop_reason(vm);
 
-	while (ret == 0 && is_reboot(stop) && !vm->cfg->no_reboot) {
+	while (ret == 0 && take_reboot(vm)) {
 		ret = prepare_reboot(vm, stop, err);
 		if (ret == 0)
 			ret = run_once(vm, false, err);

@@ -288,6 +288,22 @@ static void *stop_soon(void *arg)
 	return NULL;
 }
 
+/* The user asks when the guest has ended. */
+static void *stop_late(void *arg)
+{
+	enum vm_stop stop;
+
+	(void)arg;
+	do {
+		poll(NULL, 0, 1);
+		pthread_mutex_lock(&f.vm->lock);
+		stop = f.vm->stop;
+		pthread_mutex_unlock(&f.vm->lock);
+	} while (stop == VM_STOP_NONE);
+	vm_request_stop(f.vm, VM_STOP_USER, 0, "enough");
+	return NULL;
+}
+
 static void test_user_ends_the_wait(void **state)
 {
 	struct vm_result result = { 0 };
@@ -304,6 +320,32 @@ static void test_user_ends_the_wait(void **state)
 	assert_true(ms < 3ULL * CHARDEV_STALL_MS);
 }
 
+/* The guest has ended, and the user does not want the rest of its words. */
+static void test_user_ends_a_slow_wait(void **state)
+{
+	struct reader port = {
+		.fd = f.port[0], .pause_ms = 20, .chunk = 1000, .len = 600000
+	};
+	struct vm_result result = { 0 };
+	pthread_t threads[2];
+
+	(void)state;
+	f.len = port.len;
+	f.lives = 1;
+	assert_int_equal(pthread_create(&threads[0], NULL, read_slowly, &port),
+			 0);
+	assert_int_equal(pthread_create(&threads[1], NULL, stop_late, NULL), 0);
+	uint64_t ms = run(&result);
+	vm_destroy(f.vm);
+	f.vm = NULL;
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	assert_int_equal(result.stop, VM_STOP_POWEROFF);
+	/* One round of waiting may have begun. */
+	assert_true(ms < CHARDEV_STALL_MS + 1500);
+	assert_true(port.ok);
+}
+
 int main(void)
 {
 	/* As main.c does. */
@@ -311,9 +353,10 @@ int main(void)
 	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_slow_reader),        T(test_fast_reader),
-		T(test_before_a_reboot),    T(test_dead_reader),
-		T(test_user_does_not_wait), T(test_user_ends_the_wait),
+		T(test_slow_reader),           T(test_fast_reader),
+		T(test_before_a_reboot),       T(test_dead_reader),
+		T(test_user_does_not_wait),    T(test_user_ends_the_wait),
+		T(test_user_ends_a_slow_wait),
 	};
 #undef T
 	return cmocka_run_group_tests(tests, NULL, NULL);

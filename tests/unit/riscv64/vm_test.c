@@ -350,6 +350,32 @@ static void test_stop_outlives_reboot(void **state)
 	fixture_end(&f);
 }
 
+/* A guest that was asked to shut down and reboots has shut down. */
+static void check_button_and_reboot(const char *line, enum vm_stop stop)
+{
+	struct fixture f;
+
+	fixture_init(&f, line);
+	struct vm *vm = build(&f);
+	/* Nothing listens yet, but the reboot is known. */
+	assert_false(vm_press_power_button(vm));
+	vm_request_stop(vm, VM_STOP_COLD_REBOOT, 0, "reboot");
+	assert_true(vm_press_power_button(vm));
+	struct vm_result result = run(vm);
+	assert_int_equal(result.stop, stop);
+	assert_int_equal(result.reboots, 0);
+	assert_non_null(strstr(result.text, "reboot"));
+	vm_destroy(vm);
+	fixture_end(&f);
+}
+
+static void test_reboot_after_button(void **state)
+{
+	(void)state;
+	check_button_and_reboot("", VM_STOP_POWEROFF);
+	check_button_and_reboot("--no-reboot", VM_STOP_COLD_REBOOT);
+}
+
 /*
  * Pause, save, restore.
  */
@@ -655,6 +681,7 @@ int main(void)
 		cmocka_unit_test(test_stop_from_another_thread),
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_stop_outlives_reboot),
+		cmocka_unit_test(test_reboot_after_button),
 		cmocka_unit_test(test_save_and_restore),
 		cmocka_unit_test(test_restore_refuses_another_machine),
 		cmocka_unit_test(test_every_kvm_call_may_fail),
