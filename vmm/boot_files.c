@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Booting: reading the kernel's and initrd's files, writing the tree. */
+/* Booting: the files that a guest begins with, and what a tree says of them. */
 #include "vmm/boot_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "vmm/elf.h"
@@ -185,4 +187,48 @@ int boot_load_tree(const struct boot_files *files, struct fdt_builder *fdt,
 		return ret;
 	/* The caller has found room for it. */
 	return gmem_write(&files->vm->gmem, gpa, blob, len);
+}
+
+/* Whether a word of the command line begins with "console=". */
+static bool names_console(const char *params)
+{
+	static const char key[] = "console=";
+
+	for (const char *at = params; (at = strstr(at, key)) != NULL; at++) {
+		if (at == params || at[-1] == ' ' || at[-1] == '\t')
+			return true;
+	}
+	return false;
+}
+
+int boot_fdt_params(const struct vm *vm, const char *console, size_t max,
+		    struct fdt_builder *fdt)
+{
+	const char *params = vm->cfg->params != NULL ? vm->cfg->params : "";
+	bool add = console != NULL && !names_console(params);
+	char *line = NULL;
+
+	if (asprintf(&line, "%s%s%s%s", params, add && params[0] ? " " : "",
+		     add ? "console=" : "", add ? console : "") < 0)
+		return -ENOMEM;
+	if (strlen(line) > max)
+		log_warning(vm->log,
+			    "the kernel command line has %zu bytes, of which "
+			    "Linux uses %zu here; shorten --params",
+			    strlen(line), max);
+	fdt_prop_string(fdt, "bootargs", line);
+	free(line);
+	return 0;
+}
+
+int boot_fdt_seed(const char *name, size_t len, struct fdt_builder *fdt)
+{
+	uint8_t seed[BOOT_SEED_MAX];
+
+	if (len > sizeof(seed))
+		return -EINVAL;
+	if (getrandom(seed, len, 0) != (ssize_t)len)
+		return -EIO;
+	fdt_prop_bytes(fdt, name, seed, len);
+	return 0;
 }

@@ -82,4 +82,18 @@ void boot_clear_elf(const struct boot_files *files, const struct elf *elf,
 int boot_load_tree(const struct boot_files *files, struct fdt_builder *fdt,
 		   uint64_t gpa, struct error *err);
 
+/**
+ * boot_fdt_params() - Emit `bootargs`: the user's kernel command line
+ * @console: what to add as console=, unless the user names one; or NULL
+ * @max: bytes that the guest's kernel uses; more are warned of
+ *
+ * Return: 0, or -ENOMEM.
+ */
+int boot_fdt_params(const struct vm *vm, const char *console, size_t max,
+		    struct fdt_builder *fdt);
+
+/** boot_fdt_seed() - Emit random bytes, at most BOOT_SEED_MAX */
+int boot_fdt_seed(const char *name, size_t len, struct fdt_builder *fdt);
+#define BOOT_SEED_MAX 64U
+
 #endif

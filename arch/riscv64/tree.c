@@ -7,15 +7,12 @@
  */
 #include "arch/riscv64/tree.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/random.h>
 
 #include "arch/riscv64/boot.h"
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/machine.h"
+#include "vmm/boot_files.h"
 #include "vmm/device.h"
 #include "vmm/fdt.h"
 #include "vmm/vm.h"
@@ -94,18 +91,6 @@ static void tree_memory(const struct vm *vm, struct fdt_builder *fdt)
 	fdt_end(fdt);
 }
 
-/* Whether a word of the command line begins with "console=". */
-static bool names_console(const char *params)
-{
-	static const char key[] = "console=";
-
-	for (const char *at = params; (at = strstr(at, key)) != NULL; at++) {
-		if (at == params || at[-1] == ' ' || at[-1] == '\t')
-			return true;
-	}
-	return false;
-}
-
 static bool has_serial(const struct vm_config *cfg)
 {
 	for (unsigned i = 0; i < cfg->nr_consoles; i++) {
@@ -122,34 +107,12 @@ static bool has_serial(const struct vm_config *cfg)
 static int tree_bootargs(const struct vm *vm, struct fdt_builder *fdt)
 {
 	const struct vm_config *cfg = vm->cfg;
-	const char *params = cfg->params != NULL ? cfg->params : "";
 	int console = config_main_console(cfg);
-	const char *added = "";
-	char *line = NULL;
+	bool is_virtio =
+		console >= 0 && cfg->consoles[console].kind == CONSOLE_VIRTIO;
 
-	if (console >= 0 && cfg->consoles[console].kind == CONSOLE_VIRTIO &&
-	    !names_console(params))
-		added = params[0] != '\0' ? " console=hvc0" : "console=hvc0";
-	if (asprintf(&line, "%s%s", params, added) < 0)
-		return -ENOMEM;
-	if (strlen(line) > LINUX_PARAMS_MAX)
-		log_warning(vm->log,
-			    "the kernel command line has %zu bytes, of which "
-			    "Linux uses %u on riscv64; shorten --params",
-			    strlen(line), LINUX_PARAMS_MAX);
-	fdt_prop_string(fdt, "bootargs", line);
-	free(line);
-	return 0;
-}
-
-static int tree_seed(const char *name, size_t len, struct fdt_builder *fdt)
-{
-	uint8_t seed[RNG_SEED_SIZE];
-
-	if (getrandom(seed, len, 0) != (ssize_t)len)
-		return -EIO;
-	fdt_prop_bytes(fdt, name, seed, len);
-	return 0;
+	return boot_fdt_params(vm, is_virtio ? "hvc0" : NULL, LINUX_PARAMS_MAX,
+			       fdt);
 }
 
 static int tree_chosen(const struct vm *vm, const struct boot_layout *layout,
@@ -169,9 +132,9 @@ static int tree_chosen(const struct vm *vm, const struct boot_layout *layout,
 		fdt_prop_u64(fdt, "linux,initrd-end", layout->initrd_end);
 	}
 	if (ret == 0)
-		ret = tree_seed("rng-seed", RNG_SEED_SIZE, fdt);
+		ret = boot_fdt_seed("rng-seed", RNG_SEED_SIZE, fdt);
 	if (ret == 0)
-		ret = tree_seed("kaslr-seed", sizeof(uint64_t), fdt);
+		ret = boot_fdt_seed("kaslr-seed", sizeof(uint64_t), fdt);
 	fdt_end(fdt);
 	return ret;
 }
