@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Debian's kernel to userspace with 1 and with 4 vCPUs, and what it finds.
-# riscv64 hosts: aia plic plic-bare
+# riscv64 hosts: aia plic plic-bare aia+pci plic+pci
+# ppc64le hosts: p9 p10 p9+mmio
 # parts: demo.img
 # options: --cpus 2
 
@@ -11,16 +12,22 @@ dd if=/dev/vda bs=1M count=8 2> /dev/null | sha256sum
 cat /sys/block/vda/serial; echo; date +%s
 head -c 64 /dev/hwrng | wc -c'
 
+# What the interrupts of virtio devices are in /proc/interrupts.
+case $host+$transport in
+aia+pci) line='PCI-MSI.*virtio' ;;
+aia+*) line='APLIC-MSI.*virtio' ;;
+plic*) line='SiFive PLIC.*virtio' ;;
+*+mmio) line='XICS.*virtio' ;;
+*) line='pSeries-PCI-MSI.*virtio' ;;
+esac
+
 for cpus in 1 4; do
 	before=$(date +%s)
 	guest "$report" --cpus "$cpus" --disk /t/demo.img,ro,serial=demo-1
 	is "$status" 0 "$cpus CPUs: guest ends well"
-	is "$(sed -n 1p /t/run/out)" riscv64 "$cpus CPUs: uname"
+	is "$(sed -n 1p /t/run/out)" "$(uname -m)" "$cpus CPUs: uname"
 	is "$(sed -n 2p /t/run/out)" "$cpus" "$cpus CPUs: all are up"
-	case $host in
-	aia) has /t/run/out 'APLIC-MSI-.*virtio' "$cpus CPUs: AIA" ;;
-	plic*) has /t/run/out 'SiFive PLIC.*virtio' "$cpus CPUs: PLIC" ;;
-	esac
+	has /t/run/out "$line" "$cpus CPUs: interrupts"
 	has /t/run/out "^$(sha256sum < /t/demo.img | cut -c 1-64)" \
 		"$cpus CPUs: disk content"
 	has /t/run/out '^demo-1$' "$cpus CPUs: serial number of the disk"
@@ -50,10 +57,13 @@ for path in '--no-ioeventfd' '--no-irqfd' '--no-ioeventfd --no-irqfd'; do
 		cut -c 1-64)" "disk content with $path"
 done
 
-if [ "$host" = aia ]; then
+case $host in
+aia)
 	guest 'grep -c PLIC /proc/interrupts' --irqchip plic
 	is "$status" 0 'a PLIC on a host with AIA'
-else
+	;;
+plic*)
 	tool run -k /t/kernel --irqchip aia
 	is "$status" 77 'an AIA on a host without it is refused'
-fi
+	;;
+esac

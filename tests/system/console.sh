@@ -2,13 +2,14 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Consoles: serial and virtio; stdio, pty, socket with reconnect, file; floods.
 # riscv64 hosts: aia plic
+# ppc64le hosts: p9
 # limit: 480
 
 # A shell of the guest on its console: what it is told, it does.
 shell() {
 	rm -rf /t/run
 	mkdir -p /t/run
-	privet -i "$initrd" "$@" 2> /t/run/messages &
+	privet -i "$shell" "$@" 2> /t/run/messages &
 	pid=$!
 }
 
@@ -17,25 +18,29 @@ ended() {
 	is "$?" "$1" "$2"
 }
 
+params="quiet panic=-1 console=$guest_console"
+# The next free one.
+virtio_console=hvc0
+[ "$guest_console" != hvc0 ] || virtio_console=hvc1
+
 for kind in serial virtio; do
-	console=ttyS0 initrd=/t/initrd.cpio
+	console=$guest_console shell=/t/initrd.cpio
 	set --
 	if [ "$kind" = virtio ]; then
-		# Its driver is a module: the guest boots without it.
-		console=hvc0 initrd=/t/hvc0.cpio
+		# It is no console of the kernel: a shell is started on it.
+		console=$virtio_console shell=/t/virtio.cpio
 		set -- --console serial,null
 		initrd_with "PS1='guest # ' setsid -c \
-			sh -i < /dev/hvc0 > /dev/hvc0 2>&1"
-		mv /t/run/initrd "$initrd"
+			sh -i < /dev/$console > /dev/$console 2>&1"
+		mv /t/run/initrd "$shell"
 	fi
-	params='quiet panic=-1 console=ttyS0'
 
 	# stdio through pipes, which is what a CI job has.
 	rm -rf /t/run
 	mkdir -p /t/run
 	mkfifo /t/in
 	exec 7<> /t/in
-	privet -i "$initrd" "$@" --console "$kind,stdio" \
+	privet -i "$shell" "$@" --console "$kind,stdio" \
 		< /t/in > /t/run/console 2> /t/run/messages &
 	pid=$!
 	wait_for 'a prompt' grep -qs 'guest.*#' /t/run/console
@@ -71,7 +76,7 @@ for kind in serial virtio; do
 	ok $? "$kind: link to the pty is gone"
 
 	# A file: all of a flood, in order, up to the last line before the end.
-	# ttyS0 takes an exit for each byte, and hvc0 waits for every 16.
+	# A serial port takes an exit for each byte, hvc0 waits for every 16.
 	initrd_with "seq 1 8000 > /dev/$console"
 	privet -i /t/run/initrd "$@" --console "$kind,file=/t/run/console" \
 		2> /t/run/messages < /dev/null
@@ -83,8 +88,7 @@ done
 
 set --
 # A reader that never reads: the guest goes on, the monitor does not grow.
-params='quiet panic=-1 console=ttyS0'
-initrd_with 'seq 1 400000 > /dev/ttyS0 & sleep 8; echo alive'
+initrd_with "seq 1 400000 > /dev/$guest_console & sleep 8; echo alive"
 privet -i /t/run/initrd --console serial,pty,link=/t/pty \
 	--console virtio,null --port org.privet.out,file=/t/run/out \
 	2> /t/run/messages < /dev/null &
@@ -103,7 +107,6 @@ kill "$holder" 2> /dev/null
 wait "$pid"
 
 # Ports: data both ways, and their names.
-params='quiet panic=-1 console=ttyS0'
 printf 'from the host\n' > /t/in
 guest 'cat /sys/class/virtio-ports/*/name | sort
 p=/dev/$(basename $(dirname $(grep -l org.test.sock \

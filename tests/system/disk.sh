@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Disks: what was written is there after power-off; several; read-only; errors.
-# riscv64 hosts: aia plic
+# riscv64 hosts: aia plic aia+pci
+# ppc64le hosts: p9 p9+mmio
 
 sum() {
 	sha256sum < "$1" | cut -c 1-64

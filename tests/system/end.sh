@@ -2,6 +2,7 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # How guests end: statuses, reboots, panic, signals, time limit.
 # riscv64 hosts: aia plic
+# ppc64le hosts: p9
 
 told() {
 	sed 's/.*"stop": "\([a-z-]*\)", "status": \([0-9]*\).*/\1 \2/' \

@@ -5,7 +5,8 @@
 #
 # Everything is under /t: privet, peer (tests/system/peer.c), the kernel, the
 # initrds. Each guest writes to files in /t/run, which is new for each. host is
-# the kind of host, guest_console the name of the guest's first console.
+# the kind of host, transport that of virtio where it is not the usual one,
+# guest_console the name of the guest's first console.
 
 n=0
 
@@ -69,13 +70,16 @@ wait_for() {
 	done
 }
 
+kernel=/t/kernel
+initrd=/t/initrd.cpio
+
 # initrd_with COMMAND: an initrd of which the guest runs COMMAND.
 initrd_with() {
 	rm -rf /t/run /t/own
 	mkdir -p /t/run /t/own/privet
 	printf '%s\n' "$1" > /t/own/privet/cmd
 	(cd /t/own && find . | cpio -o -H newc 2> /dev/null) > /t/own.cpio
-	cat /t/initrd.cpio /t/own.cpio > /t/run/initrd
+	cat "$initrd" /t/own.cpio > /t/run/initrd
 }
 
 # shellcheck disable=SC2154
@@ -85,7 +89,8 @@ mem=192
 # privet ARG...: the monitor, with the limits that every run has, and a port
 # that the guest's init waits for.
 privet() {
-	timeout 150 /t/privet run -k /t/kernel -m "$mem" -p "$params" \
+	timeout 150 /t/privet run -k "$kernel" -m "$mem" -p "$params" \
+		${transport:+--virtio-transport "$transport"} \
 		--timeout 120 --port org.privet.status,null "$@"
 }
 

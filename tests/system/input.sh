@@ -2,6 +2,7 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Input that makes no sense, and kernels in every wrapping.
 # riscv64 hosts: aia
+# ppc64le hosts: p9
 # parts: kernel.gz
 
 # refused STATUS REGEX NAME ARG...: ends with STATUS and one line that matches;
@@ -75,7 +76,7 @@ has /t/run/out '"irqchip.aia": \{ "value": "yes"' 'host: JSON'
 
 initrd_with 'uname -m'
 timeout 100 /t/privet run -k /t/kernel.gz -i /t/run/initrd -m 192 \
-	-p 'quiet console=ttyS0' --timeout 90 \
+	-p "quiet console=$guest_console" --timeout 90 \
 	--console serial,file=/t/run/console < /dev/null 2> /t/run/messages
 is "$?" 0 'kernel.gz boots'
 has /t/run/console "$(uname -m)" 'kernel.gz: output'

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Network over a tap, both ways: ping, bulk data, by name and by descriptor.
-# riscv64 hosts: aia plic
+# riscv64 hosts: aia plic aia+pci
+# ppc64le hosts: p9 p9+mmio
 # options: --tap
 
 head -c 4194304 /dev/urandom > /t/data

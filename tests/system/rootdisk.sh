@@ -2,13 +2,14 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # A Debian root disk with systemd to its login prompt, a login, a shutdown; the
 # disk is a block device of the host.
-# riscv64 hosts: aia plic
+# riscv64 hosts: aia plic+pci
+# ppc64le hosts: p9
 # parts: initrd-root.cpio
 # disks: rootdisk
 # limit: 420
 
 mem=384
-params='quiet console=ttyS0 root=/dev/vda'
+params="quiet console=$guest_console root=/dev/vda"
 rm -rf /t/run
 mkdir -p /t/run
 privet -i /t/initrd-root.cpio --disk /dev/vda --timeout 300 \

@@ -32,6 +32,10 @@ firmware_end='^Booting Linux via|INIT: Starting kernel'
 hosts=(p9 p10 p9-64k powernv9 powernv10)
 guest_level_hosts=(p9 powernv10)
 
+# A host with pages of 4 KiB takes no larger ones.
+bench_machine='-M pseries,x-vof=on,cap-hpt-max-page-size=4096'
+bench_tiny=power-off
+
 # The pseries kinds are partitions, where KVM nests by hypercalls; the powernv
 # ones are bare metal. Those need a BMC for switching off, which only comes
 # with the default devices, and each of their buses takes one device.

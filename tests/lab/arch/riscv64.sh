@@ -37,6 +37,10 @@ firmware_end='^Boot HART MEDELEG'
 hosts=(aia plic aia-soft plic-bare)
 guest_level_hosts=(aia plic)
 
+# tests/bench: the machine of QEMU in the host, and the guest that ends at once.
+bench_machine='-M virt,aia=aplic-imsic -bios none'
+bench_tiny=shutdown
+
 # host_machine KIND: QEMU's arguments, in the array machine_args. It may also
 # set host_variant, the kernel's variant, and host_buses, where the devices
 # are put one by one.
