@@ -8,7 +8,7 @@
 
 #include "vmm/vm.h"
 
-#define FAKE_MAX_IRQS 128
+#define FAKE_MAX_IRQS 0x2000
 
 /**
  * fake_vm_create() - A machine with @mem bytes of RAM at arch_info.ram_base
