@@ -37,6 +37,9 @@ struct boot_layout {
 int tree_build(struct vm *vm, const struct boot_layout *layout,
 	       struct fdt_builder *fdt);
 
+/** tree_cpus() - /cpus (tree_cpu.c) */
+void tree_cpus(const struct vm *vm, struct fdt_builder *fdt);
+
 /*
  * Nodes of devices that sit below a node of the tree's own; no node where the
  * machine has no such device.
