@@ -159,7 +159,8 @@ int virtio_init(struct virtio_device *vdev, const struct device_type *dtype,
 {
 	device_init(&vdev->dev, dtype, vm, index);
 	vdev->vtype = vtype;
-	vdev->transport = &virtio_mmio_transport;
+	vdev->transport = vm_uses_pci(vm) ? &virtio_pci_transport
+					  : &virtio_mmio_transport;
 	vdev->transport_data = NULL;
 	vdev->offered = features | COMMON_FEATURES;
 	vdev->accepted = 0;
@@ -253,6 +254,14 @@ static void reset(struct virtio_device *vdev)
 	vdev->accepted = 0;
 	vdev->status = 0;
 	vdev->resetting = false;
+}
+
+/* As if the machine had just been switched on. */
+static void power_reset(struct virtio_device *vdev)
+{
+	reset(vdev);
+	if (vdev->transport->power_reset != NULL)
+		vdev->transport->power_reset(vdev);
 }
 
 static bool features_acceptable(const struct virtio_device *vdev)
@@ -407,7 +416,7 @@ void virtio_dev_power_off(struct device *dev)
 
 void virtio_dev_reset(struct device *dev)
 {
-	reset(container_of(dev, struct virtio_device, dev));
+	power_reset(container_of(dev, struct virtio_device, dev));
 }
 
 void virtio_dev_quiesce(struct device *dev)
@@ -429,7 +438,8 @@ void virtio_dev_fdt(struct device *dev, struct fdt_builder *fdt)
 	struct virtio_device *vdev =
 		container_of(dev, struct virtio_device, dev);
 
-	vdev->transport->fdt(vdev, fdt);
+	if (vdev->transport->fdt != NULL)
+		vdev->transport->fdt(vdev, fdt);
 }
 
 int virtio_save(struct virtio_device *vdev, struct snap_writer *w)
@@ -468,7 +478,7 @@ static void restore_queues(struct virtio_device *vdev, struct snap_reader *r)
 
 int virtio_restore(struct virtio_device *vdev, struct snap_reader *r)
 {
-	reset(vdev);
+	power_reset(vdev);
 	vdev->quiesced = true;
 	vdev->accepted = snap_get_u64(r);
 
@@ -483,7 +493,7 @@ int virtio_restore(struct virtio_device *vdev, struct snap_reader *r)
 	if (!snap_reader_error(r))
 		vdev->transport->restore(vdev, r);
 	if (snap_reader_error(r)) {
-		reset(vdev);
+		power_reset(vdev);
 		return snap_reader_error(r);
 	}
 	vdev->status = status & (uint8_t)~VIRTIO_STATUS_DRIVER_OK;

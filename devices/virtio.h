@@ -38,6 +38,7 @@
 #define VIRTIO_ID_BLOCK   2U
 #define VIRTIO_ID_CONSOLE 3U
 #define VIRTIO_ID_ENTROPY 4U
+#define VIRTIO_ID_INPUT   18U
 
 #define VIRTIO_MAX_QUEUES 64U
 
@@ -80,8 +81,10 @@ struct virtio_type {
  * @signal_queue: interrupt for used buffers; device's lock held
  * @signal_config: interrupt for a configuration change; device's lock held
  * @reset: transport registers back to their initial values
+ * @power_reset: also what the driver's reset leaves alone, such as PCI's
+ *	configuration space; after @reset. May be NULL
  * @save, @restore: registers of the transport
- * @fdt: the device-tree node
+ * @fdt: the device-tree node; NULL where there is none for each device
  */
 struct virtio_transport {
 	const char *name;
@@ -92,12 +95,14 @@ struct virtio_transport {
 	void (*signal_queue)(struct virtio_device *vdev, unsigned queue);
 	void (*signal_config)(struct virtio_device *vdev);
 	void (*reset)(struct virtio_device *vdev);
+	void (*power_reset)(struct virtio_device *vdev);
 	void (*save)(struct virtio_device *vdev, struct snap_writer *w);
 	void (*restore)(struct virtio_device *vdev, struct snap_reader *r);
 	void (*fdt)(struct virtio_device *vdev, struct fdt_builder *fdt);
 };
 
 extern const struct virtio_transport virtio_mmio_transport;
+extern const struct virtio_transport virtio_pci_transport;
 
 /**
  * struct virtio_queue - A queue with its doorbell

@@ -26,6 +26,13 @@ uint32_t virtio_regs_offered(const struct virtio_regs *regs)
 	return virtio_features_word(regs->vdev, regs->device_features_sel);
 }
 
+uint32_t virtio_regs_accepted(const struct virtio_regs *regs)
+{
+	uint32_t sel = regs->driver_features_sel;
+
+	return sel < 2 ? (uint32_t)(regs->vdev->accepted >> (32 * sel)) : 0;
+}
+
 void virtio_regs_accept(struct virtio_regs *regs, uint32_t value)
 {
 	virtio_accept_word(regs->vdev, regs->driver_features_sel, value);

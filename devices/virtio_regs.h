@@ -31,7 +31,9 @@ struct virtq *virtio_regs_queue(const struct virtio_regs *regs);
 /** virtio_regs_writable_queue() - The same, if it may still be set up */
 struct virtq *virtio_regs_writable_queue(const struct virtio_regs *regs);
 
+/** virtio_regs_offered(), virtio_regs_accepted() - The selected 32 bits */
 uint32_t virtio_regs_offered(const struct virtio_regs *regs);
+uint32_t virtio_regs_accepted(const struct virtio_regs *regs);
 void virtio_regs_accept(struct virtio_regs *regs, uint32_t value);
 
 /** virtio_regs_queue_max() - Largest size of the selected queue, or 0 */

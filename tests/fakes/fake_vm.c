@@ -79,6 +79,8 @@ struct vm *fake_vm_create(uint64_t mem)
 
 	assert_non_null(fake);
 	assert_int_equal(config_init(&fake->cfg), 0);
+	/* The fake machine has slots, on every architecture. */
+	fake->cfg.virtio_transport = VIRTIO_TRANSPORT_MMIO;
 	fake->log = (struct log){
 		.fd = memfd_create("log", MFD_CLOEXEC),
 		.level = LOG_DEBUG,
