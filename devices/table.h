@@ -10,6 +10,7 @@ extern const struct device_type rtc_device;
 extern const struct device_type serial_device;
 extern const struct device_type virtio_blk_device;
 extern const struct device_type virtio_console_device;
+extern const struct device_type virtio_input_device;
 extern const struct device_type virtio_net_device;
 extern const struct device_type virtio_rng_device;
 
