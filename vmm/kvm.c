@@ -244,6 +244,17 @@ int kvm_irq_line(const struct kvm *kvm, unsigned irq, bool level)
 	return kvm_sys_ioctl(kvm->vm_fd, KVM_IRQ_LINE, (uintptr_t)&line);
 }
 
+int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data)
+{
+	struct kvm_msi msi = {
+		.address_lo = (uint32_t)addr,
+		.address_hi = (uint32_t)(addr >> 32),
+		.data = data,
+	};
+
+	return kvm_sys_ioctl(kvm->vm_fd, KVM_SIGNAL_MSI, (uintptr_t)&msi);
+}
+
 int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi, bool assign)
 {
 	struct kvm_irqfd irqfd = {

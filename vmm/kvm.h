@@ -79,6 +79,12 @@ int kvm_interrupt(int vcpu_fd, unsigned irq);
 /** kvm_irq_line() - KVM_IRQ_LINE to the in-kernel irqchip; any thread */
 int kvm_irq_line(const struct kvm *kvm, unsigned irq, bool level);
 
+/**
+ * kvm_signal_msi() - Deliver a message; any thread
+ * @addr, @data: anything; KVM drops what no interrupt controller takes
+ */
+int kvm_signal_msi(const struct kvm *kvm, uint64_t addr, uint32_t data);
+
 /** kvm_irqfd() - Bind or unbind an eventfd to a global interrupt number */
 int kvm_irqfd(const struct kvm *kvm, int fd, unsigned gsi, bool assign);
 

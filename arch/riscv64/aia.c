@@ -280,6 +280,16 @@ static void aia_set_level(struct irqchip *chip, unsigned irq, bool level)
 		kvm_irq_line(&chip->vm->kvm, irq, level);
 }
 
+/*
+ * A message to an address that is no hart's IMSIC, or of an identity that it
+ * lacks, goes nowhere: KVM sees to that.
+ */
+static void aia_send_msi(struct irqchip *chip, uint64_t addr, uint32_t data)
+{
+	if (atomic_load(&to_aia(chip)->fd) >= 0)
+		kvm_signal_msi(&chip->vm->kvm, addr, data);
+}
+
 static void fdt_imsic(const struct aia *aia, struct fdt_builder *fdt)
 {
 	unsigned cpus = aia->chip.vm->cfg->cpus;
@@ -343,6 +353,7 @@ const struct irqchip_ops aia_ops = {
 	.power_on = aia_power_on,
 	.power_off = aia_power_off,
 	.set_level = aia_set_level,
+	.send_msi = aia_send_msi,
 	.fdt = aia_fdt,
 	.fdt_phandle = aia_fdt_phandle,
 	.fdt_cells = aia_fdt_cells,

@@ -45,6 +45,7 @@ const struct irqchip_ops *const arch_irqchips[] = {
 };
 
 const struct device_type *const arch_device_types[] = {
+	&pci_host_device,
 	NULL,
 };
 
@@ -66,14 +67,19 @@ int arch_virtio_mmio_slot(unsigned index, struct arch_device *slot)
 	return 0;
 }
 
+unsigned machine_gpa_bits(const struct kvm *kvm)
+{
+	int bits = kvm_check_extension(kvm, KVM_CAP_VM_GPA_BITS);
+
+	return bits < MIN_GPA_BITS || bits > 63 ? MIN_GPA_BITS : (unsigned)bits;
+}
+
 static int check_memory(const struct vm *vm, struct error *err)
 {
 	uint64_t mem = vm->cfg->mem;
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	int bits = kvm_check_extension(&vm->kvm, KVM_CAP_VM_GPA_BITS);
+	unsigned bits = machine_gpa_bits(&vm->kvm);
 
-	if (bits < MIN_GPA_BITS || bits > 63)
-		bits = MIN_GPA_BITS;
 	if (mem < arch_info.min_mem)
 		return error_usage(err,
 				   "--mem: %llu bytes are too few, a "
@@ -89,7 +95,7 @@ static int check_memory(const struct vm *vm, struct error *err)
 	if (!range_fits(LAYOUT_RAM_BASE, mem, UINT64_C(1) << bits))
 		return error_usage(err,
 				   "--mem: %llu MiB are too many, this "
-				   "host gives guests %d address bits",
+				   "host gives guests %u address bits",
 				   (unsigned long long)mem >> 20, bits);
 	return 0;
 }

@@ -24,18 +24,23 @@
  *	0x2000_0000 | reserved: flash                | 64 MiB
  *	            |                                |
  *	0x2800_0000 | IMSICs, one page for each hart | 128 MiB
- *	0x3000_0000 | reserved: PCI configuration    | 256 MiB
- *	0x4000_0000 | reserved: PCI memory window    | 1 GiB
+ *	0x3000_0000 | PCI configuration              | 256 MiB
+ *	0x4000_0000 | PCI memory window, 32 bits     | 1 GiB
  *	0x8000_0000 +--------------------------------+
  *	            | RAM                            |
  *	            +--------------------------------+
+ *	            |                                |
+ *	next 16 GiB | PCI memory window, 64 bits     | 16 GiB
+ *	            +--------------------------------+
+ *
+ * The last one is there where the host gives guests enough address bits.
  *
  * Interrupt inputs (APLIC and PLIC alike):
  *
  *	 1 to  8    virtio-mmio slots 0 to 7
  *	10          serial port
  *	11          RTC
- *	32 to 35    reserved: PCI INTA to INTD
+ *	32 to 35    PCI INTA to INTD
  *	36 to 51    virtio-mmio slots 8 to 23
  *
  * All of them are below 64, because a host's IMSIC may have only 63
@@ -60,6 +65,11 @@
 #define LAYOUT_VIRTIO_SIZE      UINT64_C(0x1000)
 #define LAYOUT_IMSIC_BASE       UINT64_C(0x28000000)
 #define LAYOUT_IMSIC_SIZE       UINT64_C(0x1000)
+#define LAYOUT_ECAM_BASE        UINT64_C(0x30000000)
+#define LAYOUT_ECAM_SIZE        UINT64_C(0x10000000)
+#define LAYOUT_PCI_MEM32_BASE   UINT64_C(0x40000000)
+#define LAYOUT_PCI_MEM32_SIZE   UINT64_C(0x40000000)
+#define LAYOUT_PCI_MEM64_SIZE   UINT64_C(0x400000000)
 #define LAYOUT_RAM_BASE         UINT64_C(0x80000000)
 
 #define LAYOUT_VIRTIO_SLOTS     24U
@@ -71,6 +81,7 @@
 		 : 36U + (slot)-LAYOUT_VIRTIO_LOW_SLOTS)
 #define LAYOUT_IRQ_SERIAL 10U
 #define LAYOUT_IRQ_RTC    11U
+#define LAYOUT_IRQ_PCI    32U
 
 /** Interrupt inputs are 1 to this */
 #define LAYOUT_NR_SOURCES 96U

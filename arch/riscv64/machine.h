@@ -13,4 +13,13 @@ struct machine {
 	struct isa isa;
 };
 
+struct device_type;
+struct kvm;
+
+/** machine_gpa_bits() - Guest-physical address bits on this host */
+unsigned machine_gpa_bits(const struct kvm *kvm);
+
+/** pci_host_device - The PCI host bridge */
+extern const struct device_type pci_host_device;
+
 #endif

@@ -80,6 +80,8 @@ static struct fake {
 	unsigned nr_attrs;
 	bool levels[MAX_IRQS];
 	unsigned edges[MAX_IRQS];
+	struct kvm_msi msi;
+	unsigned nr_msis;
 	unsigned calls;
 	unsigned fail_nth;
 	int fail_error;
@@ -454,6 +456,25 @@ static int irq_line(const struct kvm_irq_level *line)
 	return 0;
 }
 
+unsigned fake_kvm_msis(uint64_t *addr, uint32_t *data)
+{
+	if (addr != NULL)
+		*addr = (uint64_t)fake.msi.address_hi << 32 |
+			fake.msi.address_lo;
+	if (data != NULL)
+		*data = fake.msi.data;
+	return fake.nr_msis;
+}
+
+static int signal_msi(const struct kvm_msi *msi)
+{
+	pthread_mutex_lock(&fake.lock);
+	fake.msi = *msi;
+	fake.nr_msis++;
+	pthread_mutex_unlock(&fake.lock);
+	return 1;
+}
+
 unsigned fake_kvm_interrupt(unsigned vcpu)
 {
 	return fake.vcpus[vcpu].interrupt;
@@ -508,6 +529,8 @@ static int vm_ioctl(unsigned long request, uintptr_t arg)
 		return new_vcpu((unsigned)arg);
 	if (request == KVM_IRQ_LINE)
 		return irq_line((void *)arg);
+	if (request == KVM_SIGNAL_MSI)
+		return signal_msi((void *)arg);
 	if (request == KVM_CREATE_DEVICE) {
 		struct kvm_create_device *device = (void *)arg;
 

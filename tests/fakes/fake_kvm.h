@@ -86,6 +86,12 @@ bool fake_kvm_line(unsigned irq, unsigned *edges);
 /** fake_kvm_irqfd() - The eventfd bound to @gsi, or -1 */
 int fake_kvm_irqfd(unsigned gsi);
 
+/**
+ * fake_kvm_msis() - How many messages KVM was told to deliver
+ * @addr, @data: receive the last one; may be NULL
+ */
+unsigned fake_kvm_msis(uint64_t *addr, uint32_t *data);
+
 /** fake_kvm_ioeventfds() - How many are bound */
 unsigned fake_kvm_ioeventfds(void);
 
