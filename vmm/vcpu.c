@@ -16,6 +16,9 @@
 #include "vmm/arch.h"
 #include "vmm/vm.h"
 
+/* Most exits that one access of the guest may need: a vector of bytes. */
+#define MAX_PARTS 16
+
 int vcpu_power_on(struct vcpu *vcpu, struct error *err)
 {
 	int ret = kvm_create_vcpu(&vcpu->vm->kvm, vcpu->id, &vcpu->fd,
@@ -24,6 +27,7 @@ int vcpu_power_on(struct vcpu *vcpu, struct error *err)
 		return ret;
 
 	vcpu->power = VCPU_ONLINE;
+	vcpu->requests = 0;
 	ret = arch_vcpu_init(vcpu, err);
 	if (ret < 0)
 		vcpu_power_off(vcpu);
@@ -44,12 +48,14 @@ static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 
 /*
  * Completes the access that the vCPU stopped on, so that its registers are
- * those after the access.
+ * those after the access. KVM takes some accesses to pieces, and then has the
+ * next piece for us.
  */
 static void complete_exit(struct vcpu *vcpu)
 {
 	set_immediate_exit(vcpu, 1);
-	kvm_run(vcpu->fd);
+	for (unsigned i = 0; i < MAX_PARTS && kvm_run(vcpu->fd) == 0; i++)
+		arch_handle_exit(vcpu);
 }
 
 /* vm->lock is held. */
@@ -61,8 +67,47 @@ static bool must_park(const struct vcpu *vcpu)
 	       vm->stop == VM_STOP_NONE;
 }
 
+/* vm->lock is held. */
+static void park(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	pthread_mutex_unlock(&vm->lock);
+	complete_exit(vcpu);
+	pthread_mutex_lock(&vm->lock);
+	vcpu->state = VCPU_PARKED;
+	pthread_cond_broadcast(&vm->cond);
+	while (must_park(vcpu))
+		pthread_cond_wait(&vm->cond, &vm->lock);
+	vcpu->state = VCPU_RUNNING;
+}
+
 /*
- * Waits while the machine is paused or the vCPU is offline.
+ * A parked vCPU serves nothing: its registers may be being saved.
+ *
+ * Return: whether there was anything to do. Context: vm->lock held; it is
+ * dropped meanwhile.
+ */
+static bool serve_requests(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	unsigned requests = vcpu->requests;
+
+	if (requests == 0 || vm->stop != VM_STOP_NONE)
+		return false;
+	vcpu->requests = 0;
+	pthread_cond_broadcast(&vm->cond);
+	if (vcpu->serve == NULL)
+		return false;
+	pthread_mutex_unlock(&vm->lock);
+	vcpu->serve(vcpu, requests);
+	pthread_mutex_lock(&vm->lock);
+	return true;
+}
+
+/*
+ * Waits while the machine is paused or the vCPU may not run, and serves what
+ * was asked of it.
  *
  * Return: false when the thread has to end.
  */
@@ -71,16 +116,10 @@ static bool check_requests(struct vcpu *vcpu)
 	struct vm *vm = vcpu->vm;
 
 	pthread_mutex_lock(&vm->lock);
-	if (must_park(vcpu)) {
-		pthread_mutex_unlock(&vm->lock);
-		complete_exit(vcpu);
-		pthread_mutex_lock(&vm->lock);
-		vcpu->state = VCPU_PARKED;
-		pthread_cond_broadcast(&vm->cond);
-		while (must_park(vcpu))
-			pthread_cond_wait(&vm->cond, &vm->lock);
-		vcpu->state = VCPU_RUNNING;
-	}
+	do {
+		if (must_park(vcpu))
+			park(vcpu);
+	} while (serve_requests(vcpu));
 
 	bool go_on = vm->stop == VM_STOP_NONE;
 	/* A kick from here on finds the flag clear and sets it again. */
@@ -172,6 +211,111 @@ void vcpu_kick(struct vcpu *vcpu)
 	pthread_kill(vcpu->thread, VCPU_KICK_SIGNAL);
 }
 
+/*
+ * Requests.
+ *
+ * The vCPU's own thread has immediate_exit set for it instead of being kicked:
+ * KVM completes the access that is being handled, and comes back at once.
+ */
+
+static void attract(struct vcpu *vcpu, const struct vcpu *self)
+{
+	if (vcpu == self)
+		set_immediate_exit(vcpu, 1);
+	else
+		vcpu_kick(vcpu);
+}
+
+static bool is_own_thread(const struct vcpu *vcpu)
+{
+	return vcpu->started && pthread_equal(pthread_self(), vcpu->thread);
+}
+
+bool vcpu_request(struct vcpu *vcpu, unsigned bits)
+{
+	pthread_mutex_lock(&vcpu->vm->lock);
+	bool takes = vcpu->power == VCPU_ONLINE || vcpu->power == VCPU_WAITING;
+	if (takes) {
+		vcpu->requests |= bits;
+		attract(vcpu, is_own_thread(vcpu) ? vcpu : NULL);
+	}
+	pthread_mutex_unlock(&vcpu->vm->lock);
+	return takes;
+}
+
+/* Whether another vCPU may be in the guest without having served @bits. */
+static bool any_in_guest(const struct vcpu *self, unsigned bits)
+{
+	const struct vm *vm = self->vm;
+
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		const struct vcpu *vcpu = &vm->vcpus[i];
+
+		if (vcpu != self && vcpu->state == VCPU_RUNNING &&
+		    (vcpu->requests & bits) != 0 && !vcpu->blocked)
+			return true;
+	}
+	return false;
+}
+
+void vcpu_request_all(struct vcpu *self, unsigned bits)
+{
+	struct vm *vm = self->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		vm->vcpus[i].requests |= bits;
+		attract(&vm->vcpus[i], self);
+	}
+	self->blocked = true;
+	pthread_cond_broadcast(&vm->cond);
+	while (any_in_guest(self, bits) && vm->stop == VM_STOP_NONE)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+	self->blocked = false;
+	pthread_mutex_unlock(&vm->lock);
+}
+
+/* vm->lock is held. */
+static bool others_run(const struct vcpu *self)
+{
+	const struct vm *vm = self->vm;
+
+	for (unsigned i = 0; i < vm->cfg->cpus; i++) {
+		enum vcpu_power power = vm->vcpus[i].power;
+
+		if (&vm->vcpus[i] != self &&
+		    (power == VCPU_ONLINE || power == VCPU_STARTING))
+			return true;
+	}
+	return false;
+}
+
+bool vcpu_wait(struct vcpu *self)
+{
+	pthread_mutex_lock(&self->vm->lock);
+	bool waits = others_run(self);
+	if (waits) {
+		self->power = VCPU_WAITING;
+		set_immediate_exit(self, 1);
+	}
+	pthread_mutex_unlock(&self->vm->lock);
+	return waits;
+}
+
+bool vcpu_wake(struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	bool woken = vcpu->power == VCPU_WAITING;
+	if (woken) {
+		vcpu->power = VCPU_ONLINE;
+		pthread_cond_broadcast(&vm->cond);
+	}
+	pthread_mutex_unlock(&vm->lock);
+	return woken;
+}
+
 void vcpu_join(struct vcpu *vcpu)
 {
 	struct vm *vm = vcpu->vm;
@@ -216,6 +360,9 @@ void vcpu_release(struct vcpu *vcpu, bool online)
 
 	pthread_mutex_lock(&vm->lock);
 	vcpu->power = online ? VCPU_ONLINE : VCPU_OFFLINE;
+	/* What was asked of it before belongs to its former life. */
+	if (online)
+		vcpu->requests = VCPU_REQUEST_START;
 	pthread_cond_broadcast(&vm->cond);
 	pthread_mutex_unlock(&vm->lock);
 }

@@ -40,12 +40,17 @@ enum vcpu_state {
  * @VCPU_OFFLINE: its thread waits to be started by the guest. Machines where
  *	KVM itself keeps stopped vCPUs waiting do not use this
  * @VCPU_STARTING: another vCPU's thread sets its registers
+ * @VCPU_WAITING: its thread waits, as it is, for vcpu_wake()
  */
 enum vcpu_power {
 	VCPU_ONLINE,
 	VCPU_OFFLINE,
 	VCPU_STARTING,
+	VCPU_WAITING,
 };
+
+/** VCPU_REQUEST_START - It was offline, and is about to enter the guest */
+#define VCPU_REQUEST_START (1U << 31)
 
 /**
  * struct vcpu - A virtual CPU
@@ -57,6 +62,14 @@ enum vcpu_power {
  * @started: the thread may be kicked; guarded by vm->lock
  * @state: see above
  * @power: see above
+ * @requests: what @serve is to do before the guest is entered again; guarded by
+ *	vm->lock
+ * @blocked: its thread waits for other vCPUs in vcpu_request_all(); guarded by
+ *	vm->lock
+ * @serve: carries out requests, bits of the architecture's own and
+ *	VCPU_REQUEST_START: on the vCPU's thread, outside of KVM_RUN, after its
+ *	last access was completed, without a lock. Set by arch_vcpu_init(); may
+ *	be NULL
  * @guest_log: limits lines that this vCPU's guest code can provoke
  */
 struct vcpu {
@@ -68,6 +81,9 @@ struct vcpu {
 	bool started;
 	enum vcpu_state state;
 	enum vcpu_power power;
+	unsigned requests;
+	bool blocked;
+	void (*serve)(struct vcpu *vcpu, unsigned requests);
 	struct log_limit guest_log;
 };
 
@@ -85,6 +101,48 @@ int vcpu_start(struct vcpu *vcpu, struct error *err);
  * Context: any thread; vm->lock held.
  */
 void vcpu_kick(struct vcpu *vcpu);
+
+/**
+ * vcpu_request() - Have an online vCPU's own thread do something
+ * @bits: for vcpu->serve()
+ *
+ * Other vCPUs' registers cannot be reached while they run: KVM would keep the
+ * caller waiting until they leave the guest by themselves.
+ *
+ * Return: false when it is offline or about to start; nothing happens then.
+ * Context: a vCPU thread, also @vcpu's own; takes vm->lock; does not wait.
+ */
+bool vcpu_request(struct vcpu *vcpu, unsigned bits);
+
+/**
+ * vcpu_request_all() - Have all vCPUs' threads do something, the caller's too
+ * @self: the caller's vCPU
+ *
+ * When it returns, none of the other vCPUs will execute another instruction of
+ * the guest before it has served the request. Any number of vCPUs may call
+ * this at once: one that is in here does not keep another one waiting. Those
+ * that are offline get VCPU_REQUEST_START when they are started.
+ *
+ * Context: @self's thread; takes vm->lock; waits for others to leave the guest.
+ */
+void vcpu_request_all(struct vcpu *self, unsigned bits);
+
+/**
+ * vcpu_wait() - Have the calling vCPU wait, once its access is completed
+ *
+ * It stays where it is until vcpu_wake(), and may be paused and stopped.
+ *
+ * Return: false when no other vCPU runs that could wake it: it does not wait.
+ * Context: @self's thread, in arch_handle_exit(); takes vm->lock.
+ */
+bool vcpu_wait(struct vcpu *self);
+
+/**
+ * vcpu_wake() - End the wait of a vCPU
+ *
+ * Return: false when it did not wait. Context: any thread; takes vm->lock.
+ */
+bool vcpu_wake(struct vcpu *vcpu);
 
 /** vcpu_join() - Wait for a thread that was told to stop */
 void vcpu_join(struct vcpu *vcpu);
