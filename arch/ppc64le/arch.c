@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "arch/ppc64le/hcall.h"
 #include "arch/ppc64le/irqchips.h"
 #include "arch/ppc64le/kvm_ppc.h"
 #include "arch/ppc64le/layout.h"
@@ -93,6 +94,7 @@ int arch_vm_init(struct vm *vm, struct error *err)
 	if (machine == NULL)
 		return error_nomem(err, "the machine");
 	pthread_mutex_init(&machine->lock, NULL);
+	machine->process_table = MACHINE_RADIX;
 	vm->arch = machine;
 
 	ret = caps_probe(&vm->kvm, &machine->caps, err);
@@ -114,8 +116,33 @@ void arch_vm_destroy(struct vm *vm)
 	vm->arch = NULL;
 }
 
+/*
+ * An error here is a bug or the host's trouble: a guest that ran on in the
+ * wrong mode would not survive its next interrupt.
+ */
+static void serve(struct vcpu *vcpu, unsigned requests)
+{
+	struct machine *machine = vm_machine(vcpu->vm);
+	int ret = 0;
+
+	if ((requests & (VCPU_REQUEST_START | MACHINE_REQUEST_MODE)) != 0)
+		ret = hcall_mode_apply(vcpu);
+	if (ret == 0 && (requests & MACHINE_REQUEST_RESET) != 0) {
+		pthread_mutex_lock(&machine->lock);
+		bool little_endian = machine->ile;
+		pthread_mutex_unlock(&machine->lock);
+		ret = regs_system_reset(vcpu, little_endian);
+	}
+	if (ret < 0)
+		vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
+				"guest vCPU %u died: KVM did not take its "
+				"registers: %s",
+				vcpu->id, strerror(-ret));
+}
+
 int arch_vcpu_init(struct vcpu *vcpu, struct error *err)
 {
+	vcpu->serve = serve;
 	if (vcpu->id != 0)
 		vcpu->power = VCPU_OFFLINE;
 	return regs_init(vcpu, err);

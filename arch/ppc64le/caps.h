@@ -12,6 +12,7 @@ struct kvm;
 
 /**
  * struct caps - The host
+ * @nested: the host is itself a guest of a hypervisor
  * @radix: KVM runs radix guests
  * @hash_v3: and hash guests on POWER9 or later
  * @ail3: interrupts may be taken with the MMU on (AIL mode 3)
@@ -27,6 +28,7 @@ struct kvm;
  * @clock_hz: of the processor; 0 when unknown
  */
 struct caps {
+	bool nested;
 	bool radix;
 	bool hash_v3;
 	bool ail3;
@@ -57,5 +59,14 @@ struct caps {
  * hash only, too old a kernel) and the status EXIT_STATUS_NO_KVM.
  */
 int caps_probe(const struct kvm *kvm, struct caps *caps, struct error *err);
+
+/**
+ * caps_read_cpuinfo() - Time base, clock, platform and (for want of a better
+ * one) processor version
+ * @path: in the format of /proc/cpuinfo
+ *
+ * What it does not find stays as it is.
+ */
+void caps_read_cpuinfo(const char *path, struct caps *caps);
 
 #endif

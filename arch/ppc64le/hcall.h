@@ -77,6 +77,16 @@ extern const struct hcall_entry hcalls_xics[];
 /* tce.c: DMA windows */
 extern const struct hcall_entry hcalls_tce[];
 
+/* Numbers that more than one file names */
+#define HCALL_PROD 0xe8U
+
+/**
+ * hcall_mode_apply() - Take what H_SET_MODE last set into a vCPU's LPCR
+ *
+ * Return: 0 or negative errno. Context: the vCPU's thread.
+ */
+int hcall_mode_apply(struct vcpu *vcpu);
+
 /**
  * hcall_dispatch() - Find and run it
  *

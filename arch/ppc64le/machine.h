@@ -16,9 +16,14 @@ struct vty;
 /**
  * struct machine - Private state of the architecture
  * @caps: what the host has; filled by arch_vm_init() and at power-on
- * @lock: a leaf; guards @process_table, @ile, @ail, @joined
+ * @lock: a leaf; guards @process_table, @gtse, @ile, @ail, @nr_joined
  * @process_table: what H_REGISTER_PROC_TBL last set; bit 63 says radix
+ * @gtse: and whether the guest invalidates translations by itself
  * @ile, @ail: what H_SET_MODE last set: a vCPU that is started later gets them
+ * @nr_joined: vCPUs that wait in H_JOIN
+ * @tb_offset: guest's time base less the host's, the same for all vCPUs; set
+ *	by the first vCPU that is initialised or restored, main thread only
+ * @tb_restored: a vCPU was restored in this life
  * @vty, @events, @nvram, @clock, @phb: devices, set by their create(); NULL
  *	where there is none
  */
@@ -26,15 +31,34 @@ struct machine {
 	struct caps caps;
 	pthread_mutex_t lock;
 	uint64_t process_table;
+	bool gtse;
 	bool ile;
 	unsigned ail;
 	unsigned nr_joined;
+	uint64_t tb_offset;
+	bool tb_restored;
 	struct vty *vty;
 	struct events *events;
 	struct nvram *nvram;
 	struct rtas_clock *clock;
 	struct phb *phb;
 };
+
+/** MACHINE_RADIX - In @process_table: the only kind that there is here */
+#define MACHINE_RADIX (UINT64_C(1) << 63)
+
+/**
+ * enum machine_request - For vcpu_request()
+ * @MACHINE_REQUEST_MODE: take @ile and @ail into its LPCR
+ * @MACHINE_REQUEST_RESET: take a system reset interrupt
+ */
+enum machine_request {
+	MACHINE_REQUEST_MODE = 1U << 0,
+	MACHINE_REQUEST_RESET = 1U << 1,
+};
+
+#define MACHINE_REQUESTS \
+	(MACHINE_REQUEST_MODE | MACHINE_REQUEST_RESET | VCPU_REQUEST_START)
 
 static inline struct machine *vm_machine(const struct vm *vm)
 {

@@ -14,11 +14,12 @@
 struct snap_reader;
 struct snap_writer;
 struct vcpu;
-struct vm;
 
 #define MSR_SF         (UINT64_C(1) << 63)
 #define MSR_EE         (UINT64_C(1) << 15)
 #define MSR_ME         (UINT64_C(1) << 12)
+#define MSR_TS         (UINT64_C(3) << 33)
+#define MSR_TS_SUSPEND (UINT64_C(1) << 33)
 #define MSR_LE         UINT64_C(1)
 
 #define LPCR_AIL       UINT64_C(0x01800000)
@@ -46,6 +47,17 @@ int regs_init(struct vcpu *vcpu, struct error *err);
  * Safe while that vCPU's thread runs the guest: KVM waits for it to leave.
  */
 int regs_set_lpcr(struct vcpu *vcpu, uint64_t mask, uint64_t value);
+
+/**
+ * regs_system_reset() - Have the vCPU take a system reset interrupt
+ * @little_endian: as LPCR.ILE says
+ *
+ * Context: the vCPU's thread, its last access completed.
+ */
+int regs_system_reset(struct vcpu *vcpu, bool little_endian);
+
+/** regs_timebase() - The host's time base, in its own ticks */
+uint64_t regs_timebase(void);
 
 /** regs_describe() - Where it is, in one line: pc, msr, lr, r1, r3 */
 void regs_describe(struct vcpu *vcpu, char *text, size_t size);
