@@ -84,7 +84,7 @@ ended
 is "$status" 123 'a guest that does not shut down is ended'
 has /t/run/messages 'grace' 'and --grace is told'
 
-running "$deaf"
+running "$deaf" --loglevel info
 signal TERM
 wait_for 'the button' grep -qs SIGTERM /t/run/messages
 signal TERM
