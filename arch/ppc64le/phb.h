@@ -62,7 +62,8 @@ struct phb {
  *
  * What it had is replaced, and kept when there are not enough.
  *
- * Return: 0, -ENOSPC, or -EBUSY while another vCPU does the same.
+ * Return: 0, -ENOSPC, -EBUSY while another vCPU does the same, or what the
+ * interrupt controller failed with.
  * Context: a vCPU thread; takes the bridge's lock, then the function's.
  */
 int phb_change_msis(struct phb *phb, struct pci_function *fn, unsigned count);

@@ -12,7 +12,9 @@
 #include <string.h>
 
 #include "arch/ppc64le/phb.h"
+#include "arch/ppc64le/xics.h"
 #include "vmm/snapshot.h"
+#include "vmm/vm.h"
 
 #define MSI_END (LAYOUT_IRQ_MSI + LAYOUT_NR_MSI)
 
@@ -63,22 +65,43 @@ static unsigned find_run(const struct phb *phb, unsigned count, unsigned slot)
 	return best < MSI_END ? best : 0;
 }
 
+/* Sources of a run exist before the guest hears of them, masked. */
+static int create_sources(const struct phb *phb, unsigned first, unsigned count)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < count && ret == 0; i++)
+		ret = xics_source_create(phb->dev.vm->irqchip, first + i, true);
+	return ret;
+}
+
+/* What the slot had stays as it was when this fails. */
+static int allocate(struct phb *phb, unsigned slot, unsigned count)
+{
+	unsigned first = count == 0 ? 0 : find_run(phb, count, slot);
+
+	if (phb->msis[slot].busy)
+		return -EBUSY;
+	if (count != 0 && first == 0)
+		return -ENOSPC;
+
+	int ret = create_sources(phb, first, count);
+	if (ret == 0)
+		phb->msis[slot] = (struct phb_msis){
+			.first = first,
+			.count = count,
+			.busy = true,
+		};
+	return ret;
+}
+
 /* Reserves, so that the function can be programmed without the lock. */
 static int begin_change(struct phb *phb, unsigned slot, unsigned count,
 			struct phb_msis *now)
 {
-	struct phb_msis *msis = &phb->msis[slot];
-	int ret = 0;
-
 	pthread_mutex_lock(&phb->dev.lock);
-	unsigned first = count == 0 ? 0 : find_run(phb, count, slot);
-	if (msis->busy)
-		ret = -EBUSY;
-	else if (count != 0 && first == 0)
-		ret = -ENOSPC;
-	else
-		*msis = (struct phb_msis){ first, count, true };
-	*now = *msis;
+	int ret = allocate(phb, slot, count);
+	*now = phb->msis[slot];
 	pthread_mutex_unlock(&phb->dev.lock);
 	return ret;
 }

@@ -12,9 +12,11 @@
 #include <cmocka.h>
 
 #include "arch/ppc64le/hcall.h"
+#include "arch/ppc64le/irqchips.h"
 #include "arch/ppc64le/machine.h"
 #include "arch/ppc64le/phb.h"
 #include "arch/ppc64le/rtas.h"
+#include "arch/ppc64le/xics_core.h"
 #include "vmm/bytes.h"
 #include "vmm/snapshot.h"
 
@@ -52,7 +54,6 @@ struct phb_fixture {
 	struct vm_config cfg;
 	struct vcpu vcpu;
 	struct machine machine;
-	struct irqchip chip;
 	struct device *dev;
 	struct fix_function functions[FIX_FUNCTIONS];
 };
@@ -124,36 +125,6 @@ static inline void fix_msix_program(struct pci_function *fn, unsigned vector,
 	}
 }
 
-static inline uint32_t fix_phandle(struct irqchip *chip)
-{
-	(void)chip;
-	return 0x77;
-}
-
-static inline unsigned fix_cells(struct irqchip *chip, unsigned irq, bool edge,
-				 uint32_t cells[3])
-{
-	(void)chip;
-	cells[0] = irq;
-	cells[1] = edge ? 0 : 1;
-	return 2;
-}
-
-static inline void fix_set_level(struct irqchip *chip, unsigned irq, bool level)
-{
-	(void)chip;
-	(void)irq;
-	(void)level;
-}
-
-static const struct irqchip_ops fix_irqchip_ops = {
-	.name = "fake",
-	.max_vcpus = 8,
-	.set_level = fix_set_level,
-	.fdt_phandle = fix_phandle,
-	.fdt_cells = fix_cells,
-};
-
 static inline void fix_add_function(struct phb_fixture *f, unsigned i,
 				    const char *name, unsigned vectors)
 {
@@ -188,17 +159,17 @@ static inline int fix_setup(void **state)
 	f->vm.cfg = &f->cfg;
 	f->vm.vcpus = &f->vcpu;
 	f->vm.arch = &f->machine;
-	f->vm.irqchip = &f->chip;
 	f->vm.kvm = (struct kvm){ .fd = -1, .vm_fd = -1 };
-	f->chip = (struct irqchip){ .ops = &fix_irqchip_ops, .vm = &f->vm };
 	f->vcpu = (struct vcpu){ .vm = &f->vm, .fd = -1 };
 	f->cfg.cpus = 1;
+	assert_int_equal(xics_ops.create(&f->vm, &f->vm.irqchip, &err), 0);
 	assert_int_equal(gmem_add(&f->vm.gmem, 0, FIX_RAM, &err), 0);
 	assert_int_equal(phb_device.create(&f->vm, &dc, &f->dev, &err), 0);
 	fix_add_function(f, 0, "virtio-blk0", 3);
 	fix_add_function(f, 1, "virtio-net0", FIX_VECTORS);
 	fix_add_function(f, 2, "virtio-odd0", 0);
 	mmio_freeze(&f->vm.mmio);
+	assert_int_equal(xics_ops.power_on(f->vm.irqchip, &err), 0);
 	assert_int_equal(f->dev->type->power_on(f->dev, &err), 0);
 	*state = f;
 	return 0;
@@ -212,6 +183,7 @@ static inline int fix_teardown(void **state)
 	f->dev->type->reset(f->dev);
 	pthread_mutex_unlock(&f->dev->lock);
 	f->dev->type->power_off(f->dev);
+	xics_ops.power_off(f->vm.irqchip);
 	for (unsigned i = 0; i < FIX_FUNCTIONS; i++) {
 		pci_bus_remove(&f->functions[i].fn);
 		pthread_mutex_destroy(&f->functions[i].lock);
@@ -219,6 +191,7 @@ static inline int fix_teardown(void **state)
 	f->dev->type->destroy(f->dev);
 	assert_null(f->vm.pci);
 	assert_null(f->machine.phb);
+	xics_ops.destroy(f->vm.irqchip);
 	gmem_destroy(&f->vm.gmem);
 	free(f);
 	return 0;

@@ -214,6 +214,15 @@ static void assert_granted(struct fix_rets rets, uint32_t count)
 	assert_int_equal(rets.rets[2], 2);
 }
 
+/* Whether the interrupt controller has a source that takes messages. */
+static bool is_edge_source(struct phb_fixture *f, uint32_t irq)
+{
+	const struct xics_chip *xics = xics_chip_of(&f->vm);
+	unsigned bits = xics->core.sources[irq - LAYOUT_IRQ_BASE].bits;
+
+	return (bits & (XICS_EXISTS | XICS_LEVEL)) == XICS_EXISTS;
+}
+
 /* The function's table says what firmware answers. */
 static void assert_vectors(struct phb_fixture *f, unsigned slot, uint32_t first,
 			   uint32_t count)
@@ -226,6 +235,7 @@ static void assert_vectors(struct phb_fixture *f, unsigned slot, uint32_t first,
 		assert_int_equal(rets.status, RTAS_SUCCESS);
 		assert_int_equal(rets.rets[0], first + i);
 		assert_int_equal(rets.rets[1], 1);
+		assert_true(is_edge_source(f, first + i));
 		assert_int_equal(fix->data[i], first + i);
 		assert_int_equal(fix->addr[i], UINT64_C(0x40000000000));
 	}
@@ -244,10 +254,12 @@ static void vectors_get_sources(void **state)
 	struct phb_fixture *f = *state;
 
 	assert_int_equal(query(f, 0, 0).status, RTAS_PARAM_ERROR);
+	assert_false(is_edge_source(f, 0x1300));
 	assert_granted(fix_change(f, SLOT(0), MSIX, 3), 3);
 	assert_granted(fix_change(f, SLOT(1), ANY, 5), 5);
 	assert_vectors(f, 0, 0x1300, 3);
 	assert_vectors(f, 1, 0x1303, 5);
+	assert_false(is_edge_source(f, 0x1308));
 }
 
 /* A kernel asks for a power of two first. */
@@ -376,6 +388,21 @@ static void runs_are_contiguous(void **state)
 	assert_int_equal(fix_change(f, 0, MSIX, 3).status, RTAS_HW_ERROR);
 }
 
+/* Without power the controller has no source to give. */
+static void sources_may_fail(void **state)
+{
+	struct phb_fixture *f = *state;
+	struct error err = { 0 };
+
+	assert_granted(fix_change(f, 0, MSIX, 1), 1);
+	xics_ops.power_off(f->vm.irqchip);
+	assert_int_equal(fix_change(f, 0, MSIX, 3).status, RTAS_HW_ERROR);
+	assert_granted(fix_change(f, 0, QUERY, 0), 1);
+	assert_int_equal(f->functions[0].data[0], 0x1300);
+	assert_int_equal(xics_ops.power_on(f->vm.irqchip, &err), 0);
+	assert_granted(fix_change(f, 0, MSIX, 3), 3);
+}
+
 static void change_meanwhile(void *arg)
 {
 	struct phb_fixture *f = arg;
@@ -479,6 +506,7 @@ int main(void)
 		TEST(sequence_numbers_wrap),
 		TEST(sources_run_out),
 		TEST(runs_are_contiguous),
+		TEST(sources_may_fail),
 		TEST(changes_do_not_mix),
 		TEST(busy_is_told),
 		TEST(vcpus_may_call_at_once),
