@@ -30,10 +30,11 @@
  *	            | RAM                            |
  *	            +--------------------------------+
  *	            |                                |
- *	next 16 GiB | PCI memory window, 64 bits     | 16 GiB
+ *	next 16 GiB | PCI memory window, 64 bits     | 2 GiB
  *	            +--------------------------------+
  *
- * The last one is there where the host gives guests enough address bits.
+ * The last one is there where the host gives guests enough address bits. Linux
+ * warns of one of 4 GiB or more that is not prefetchable.
  *
  * Interrupt inputs (APLIC and PLIC alike):
  *
@@ -69,7 +70,8 @@
 #define LAYOUT_ECAM_SIZE        UINT64_C(0x10000000)
 #define LAYOUT_PCI_MEM32_BASE   UINT64_C(0x40000000)
 #define LAYOUT_PCI_MEM32_SIZE   UINT64_C(0x40000000)
-#define LAYOUT_PCI_MEM64_SIZE   UINT64_C(0x400000000)
+#define LAYOUT_PCI_MEM64_ALIGN  UINT64_C(0x400000000)
+#define LAYOUT_PCI_MEM64_SIZE   UINT64_C(0x80000000)
 #define LAYOUT_RAM_BASE         UINT64_C(0x80000000)
 
 #define LAYOUT_VIRTIO_SLOTS     24U

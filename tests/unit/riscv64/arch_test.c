@@ -11,8 +11,10 @@
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/machine.h"
 #include "arch/riscv64/regs.h"
+#include "arch/riscv64/tree.h"
 #include "tests/unit/riscv64/kvm_stub.h"
 #include "vmm/arch.h"
+#include "vmm/device.h"
 #include "vmm/vm.h"
 
 struct fixture {
@@ -22,6 +24,15 @@ struct fixture {
 	uint64_t ram_gpa, ram_size;
 	int ram_error;
 };
+
+/* Instead of the real ones, which would bring the whole machine along. */
+const struct device_type pci_host_device = { .name = "pci-host" };
+
+void tree_interrupts_extended(unsigned harts, struct fdt_builder *fdt)
+{
+	(void)harts;
+	(void)fdt;
+}
 
 /* Instead of the real one, so that terabytes cost nothing. */
 int gmem_add(struct gmem *gmem, uint64_t gpa, uint64_t size, struct error *err)
