@@ -38,32 +38,3 @@ for cpus in 1 4; do
 	is "$(cat /t/run/err)" '' "$cpus CPUs: no complaints of the kernel"
 	is "$(cat /t/run/messages)" '' "$cpus CPUs: privet is silent"
 done
-
-guest 'cd /sys/devices/system/cpu
-for i in 1 2 3 4; do
-	echo 0 > cpu1/online; echo 0 > cpu2/online; cat online
-	echo 1 > cpu2/online; echo 1 > cpu1/online; cat online
-done
-taskset 2 echo here' --cpus 3
-is "$status" 0 'CPUs go down and up'
-is "$(tr '\n' ' ' < /t/run/out)" '0 0-2 0 0-2 0 0-2 0 0-2 here ' \
-	'the right CPUs go down and up'
-
-for path in '--no-ioeventfd' '--no-irqfd' '--no-ioeventfd --no-irqfd'; do
-	# shellcheck disable=SC2086
-	guest 'dd if=/dev/vda bs=1M count=8 2> /dev/null | sha256sum' \
-		--disk /t/demo.img,ro $path
-	is "$(cut -c 1-64 /t/run/out)" "$(sha256sum < /t/demo.img |
-		cut -c 1-64)" "disk content with $path"
-done
-
-case $host in
-aia)
-	guest 'grep -c PLIC /proc/interrupts' --irqchip plic
-	is "$status" 0 'a PLIC on a host with AIA'
-	;;
-plic*)
-	tool run -k /t/kernel --irqchip aia
-	is "$status" 77 'an AIA on a host without it is refused'
-	;;
-esac
