@@ -8,7 +8,6 @@
  */
 #include "arch/ppc64le/rtas.h"
 
-#include "arch/ppc64le/machine.h"
 #include "arch/ppc64le/regs.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -36,20 +35,10 @@ static int32_t query_cpu_stopped_state(struct rtas_call *rc)
 	return RTAS_SUCCESS;
 }
 
-/* How interrupts are taken is a matter of the whole machine (H_SET_MODE). */
-static int set_interrupt_mode(struct vcpu *target)
-{
-	struct machine *machine = vm_machine(target->vm);
-	uint64_t value;
-
-	pthread_mutex_lock(&machine->lock);
-	value = (uint64_t)machine->ail << LPCR_AIL_SHIFT;
-	if (machine->ile)
-		value |= LPCR_ILE;
-	pthread_mutex_unlock(&machine->lock);
-	return regs_set_lpcr(target, LPCR_ILE | LPCR_AIL, value);
-}
-
+/*
+ * How it takes interrupts is a matter of the whole machine: before it enters
+ * the guest, its thread takes what H_SET_MODE last set (VCPU_REQUEST_START).
+ */
 static int32_t start_cpu(struct rtas_call *rc)
 {
 	struct vcpu *target = find_cpu(rc, rc->args[0]);
@@ -60,11 +49,9 @@ static int32_t start_cpu(struct rtas_call *rc)
 	if (!vcpu_claim(target))
 		return RTAS_HW_ERROR;
 
-	bool ready =
-		regs_set_entry(target, rc->args[1], rc->args[2], 0, 0) == 0 &&
-		set_interrupt_mode(target) == 0;
-	vcpu_release(target, ready);
-	return ready ? RTAS_SUCCESS : RTAS_HW_ERROR;
+	int ret = regs_set_entry(target, rc->args[1], rc->args[2], 0, 0);
+	vcpu_release(target, ret == 0);
+	return ret == 0 ? RTAS_SUCCESS : RTAS_HW_ERROR;
 }
 
 /* Does not return to the guest. */

@@ -158,13 +158,13 @@ static const struct sysparm *find_sysparm(uint32_t number)
 static int32_t get_system_parameter(struct rtas_call *rc)
 {
 	struct vm *vm = rc->vcpu->vm;
-	const struct sysparm *parm = find_sysparm(rc->args[0]);
+	const struct sysparm *param = find_sysparm(rc->args[0]);
 	uint8_t buf[2 + PARAM_MAX];
 
-	if (parm == NULL)
+	if (param == NULL)
 		return RTAS_PARAM_ERROR;
 
-	size_t len = parm->get(vm, (char *)buf + 2);
+	size_t len = param->get(vm, (char *)buf + 2);
 	be16_store(buf, (uint16_t)len);
 	len += 2;
 	if (len > rc->args[2])
