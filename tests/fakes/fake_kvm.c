@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "tests/fakes/fake_kvm_special.h"
 #include "vmm/bytes.h"
 #include "vmm/kvm_sys.h"
 #include "vmm/util.h"
@@ -50,6 +51,8 @@ struct vcpu_state_fake {
 	struct regs regs;
 	struct script script;
 	struct kvm_run *run;
+	struct kvm_regs general;
+	bool running;
 	uint32_t mp_state;
 	unsigned interrupt;
 };
@@ -101,6 +104,7 @@ void fake_kvm_reset(void)
 			close(fd);
 	}
 	memset(&fake, 0, sizeof(fake));
+	fake_special_reset();
 	pthread_mutex_init(&fake.lock, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(caps); i++)
 		fake.caps[caps[i]] = 1;
@@ -496,6 +500,7 @@ static int new_vcpu(unsigned id)
 
 	struct vcpu_state_fake *vcpu = &fake.vcpus[id];
 	vcpu->regs = fake.defaults;
+	memset(&vcpu->general, 0, sizeof(vcpu->general));
 	vcpu->mp_state = id == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_STOPPED;
 	vcpu->interrupt = 0;
 	return new_fd(KIND_VCPU, id);
@@ -527,6 +532,8 @@ static int vm_ioctl(unsigned long request, uintptr_t arg)
 		return 0;
 	if (request == KVM_CREATE_VCPU)
 		return new_vcpu((unsigned)arg);
+	if (request == KVM_ENABLE_CAP)
+		return fake_special_enable((const void *)arg);
 	if (request == KVM_IRQ_LINE)
 		return irq_line((void *)arg);
 	if (request == KVM_SIGNAL_MSI)
@@ -549,7 +556,22 @@ static int vm_ioctl(unsigned long request, uintptr_t arg)
 		return bind(fake.ioevs, e->fd, e->addr ^ (e->datamatch << 48),
 			    (e->flags & KVM_IOEVENTFD_FLAG_DEASSIGN) != 0, e);
 	}
-	return -ENOTTY;
+	return fake_special_ioctl(request, arg);
+}
+
+/* Whether it is about registers, which are out of reach during KVM_RUN. */
+static bool needs_rest(unsigned long request)
+{
+	return request == KVM_GET_ONE_REG || request == KVM_SET_ONE_REG ||
+	       request == KVM_GET_REGS || request == KVM_SET_REGS;
+}
+
+static int enter(struct vcpu_state_fake *vcpu)
+{
+	__atomic_store_n(&vcpu->running, true, __ATOMIC_SEQ_CST);
+	int ret = run_vcpu(vcpu);
+	__atomic_store_n(&vcpu->running, false, __ATOMIC_SEQ_CST);
+	return ret;
 }
 
 static int vcpu_ioctl(struct vcpu_state_fake *vcpu, unsigned long request,
@@ -558,7 +580,21 @@ static int vcpu_ioctl(struct vcpu_state_fake *vcpu, unsigned long request,
 	struct kvm_mp_state *mp = (void *)arg;
 
 	if (request == KVM_RUN)
-		return run_vcpu(vcpu);
+		return enter(vcpu);
+	if (needs_rest(request) &&
+	    __atomic_load_n(&vcpu->running, __ATOMIC_SEQ_CST))
+		abort();
+	if (request == KVM_ENABLE_CAP)
+		return fake_special_enable((const void *)arg);
+	if (request == KVM_GET_REGS) {
+		memcpy((void *)arg, &vcpu->general, sizeof(vcpu->general));
+		return 0;
+	}
+	if (request == KVM_SET_REGS) {
+		memcpy(&vcpu->general, (const void *)arg,
+		       sizeof(vcpu->general));
+		return 0;
+	}
 	if (request == KVM_GET_ONE_REG || request == KVM_SET_ONE_REG)
 		return access_reg(vcpu, (void *)arg,
 				  request == KVM_SET_ONE_REG);
@@ -576,7 +612,7 @@ static int vcpu_ioctl(struct vcpu_state_fake *vcpu, unsigned long request,
 		vcpu->mp_state = mp->mp_state;
 		return 0;
 	}
-	return -ENOTTY;
+	return fake_special_ioctl(request, arg);
 }
 
 int kvm_sys_open(const char *path)
@@ -596,6 +632,8 @@ int kvm_sys_ioctl(int fd, unsigned long request, uintptr_t arg)
 	 */
 	if (request != KVM_CHECK_EXTENSION && request != KVM_RUN && fails())
 		return fake.fail_error;
+	if (fake_special_refusal(request) != 0)
+		return fake_special_refusal(request);
 	switch (fake.kinds[fd]) {
 	case KIND_SYSTEM:
 		return system_ioctl(request, arg);

@@ -12,6 +12,7 @@
 
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define FAKE_MAX_VCPUS    8
@@ -19,6 +20,8 @@
 #define FAKE_MAX_EXITS    64
 #define FAKE_MAX_ATTRS    256
 #define FAKE_MAX_BINDINGS 64
+#define FAKE_MAX_CALLS    16
+#define FAKE_MAX_ENABLED  64
 
 /**
  * struct fake_exit - One scripted exit of a vCPU
@@ -28,6 +31,9 @@
  *
  * A store that a bound ioeventfd matches does not exit: the eventfd is
  * signalled and the next exit is played.
+ *
+ * Registers are not for other threads while KVM_RUN lasts: KVM would keep them
+ * waiting until it ends, the fake ends the test.
  */
 struct fake_exit {
 	int (*prepare)(struct kvm_run *run, void *arg);
@@ -98,6 +104,30 @@ unsigned fake_kvm_ioeventfds(void);
 /** fake_kvm_attr() - A device attribute that was set; false when none */
 bool fake_kvm_attr(uint32_t group, uint64_t attr, uint64_t *value);
 void fake_kvm_set_attr(uint32_t group, uint64_t attr, uint64_t value);
+
+/**
+ * fake_kvm_answer() - What an ioctl of a VM or vCPU that the fake does not know
+ * gives its caller
+ */
+void fake_kvm_answer(unsigned long request, const void *data, size_t size);
+
+/** fake_kvm_accept() - Take @size bytes of such an ioctl; kept for later */
+void fake_kvm_accept(unsigned long request, size_t size);
+
+/** fake_kvm_taken() - How often it came; @data gets what came last */
+unsigned fake_kvm_taken(unsigned long request, void *data, size_t size);
+
+/** fake_kvm_refuse() - Let every ioctl of this kind fail; 0: no more */
+void fake_kvm_refuse(unsigned long request, int error);
+
+/**
+ * fake_kvm_enabled() - Last KVM_ENABLE_CAP of @cap with a first argument of
+ * @arg0
+ * @arg1: its second argument; may be NULL
+ *
+ * Return: how often it came, on any descriptor.
+ */
+unsigned fake_kvm_enabled(unsigned cap, uint64_t arg0, uint64_t *arg1);
 
 /** fake_kvm_mp_state() - A vCPU's MP state */
 uint32_t fake_kvm_mp_state(unsigned vcpu);
