@@ -80,8 +80,8 @@ static unsigned get_windows(const struct vm *vm,
 			    struct pci_window windows[PCI_MAX_WINDOWS])
 {
 	uint64_t limit = UINT64_C(1) << machine_gpa_bits(&vm->kvm);
-	uint64_t base =
-		align_up(LAYOUT_RAM_BASE + vm->cfg->mem, LAYOUT_PCI_MEM64_SIZE);
+	uint64_t base = align_up(LAYOUT_RAM_BASE + vm->cfg->mem,
+				 LAYOUT_PCI_MEM64_ALIGN);
 
 	windows[0] = (struct pci_window){
 		.name = "PCI memory",

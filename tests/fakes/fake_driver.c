@@ -319,25 +319,43 @@ void fake_mmio_init(struct fake_mmio *m, struct vm *vm, unsigned slot)
 	CHECK(arch_virtio_mmio_slot(slot, &where) == 0);
 	memset(m, 0, sizeof(*m));
 	m->vm = vm;
+	m->is_pci = vm->pci != NULL;
 	m->base = where.base;
+	if (m->is_pci)
+		fake_pci_init(&m->pci, vm, slot);
 	fake_driver_init(&m->drv, &vm->gmem);
 }
 
 static uint64_t access_read(struct fake_mmio *m, uint64_t off, unsigned size)
 {
+	uint64_t gpa = m->base + off;
 	uint8_t data[8] = { 0 };
 
-	CHECK(mmio_access(&m->vm->mmio, m->base + off, data, size, false));
+	/* A test may have moved the driver to another machine. */
+	m->pci.vm = m->vm;
+	if (m->is_pci && off < REG_CONFIG)
+		return fake_pci_reg_get(&m->pci, off);
+	if (m->is_pci)
+		gpa = m->pci.device + off - REG_CONFIG;
+	CHECK(mmio_access(&m->vm->mmio, gpa, data, size, false));
 	return le64_load(data);
 }
 
 static void access_write(struct fake_mmio *m, uint64_t off, unsigned size,
 			 uint64_t value)
 {
+	uint64_t gpa = m->base + off;
 	uint8_t data[8];
 
+	m->pci.vm = m->vm;
+	if (m->is_pci && off < REG_CONFIG) {
+		fake_pci_reg_set(&m->pci, off, (uint32_t)value);
+		return;
+	}
+	if (m->is_pci)
+		gpa = m->pci.device + off - REG_CONFIG;
 	le64_store(data, value);
-	CHECK(mmio_access(&m->vm->mmio, m->base + off, data, size, true));
+	CHECK(mmio_access(&m->vm->mmio, gpa, data, size, true));
 }
 
 uint32_t fake_mmio_get(struct fake_mmio *m, uint64_t off)

@@ -26,6 +26,7 @@
 #define PRIVET_TESTS_FAKE_DRIVER_H
 
 #include "devices/virtio.h"
+#include "tests/fakes/fake_pci.h"
 #include "vmm/vm.h"
 
 /* Descriptor flags, virtio 1.2, 2.7.5 */
@@ -177,19 +178,23 @@ uint16_t fake_queue_used_flags(const struct fake_queue *q);
 uint16_t fake_queue_avail_event(const struct fake_queue *q);
 
 /*
- * A virtio-mmio device.
+ * A virtio device, over virtio-mmio or, on a machine of fake_vm_create_pci(),
+ * over PCI. The registers are those of virtio-mmio in both cases.
  */
 
 /**
- * struct fake_mmio - Driver of one virtio-mmio window
+ * struct fake_mmio - Driver of one device
  * @vm: not owned
- * @base: guest-physical address of the window
+ * @is_pci: it is a function of the bus, @pci
+ * @base: guest-physical address of the window; else
  * @drv: memory of the guest
  * @features: accepted
  * @queues, @nr_queues: those that were set up
  */
 struct fake_mmio {
 	struct vm *vm;
+	bool is_pci;
+	struct fake_pci pci;
 	uint64_t base;
 	struct fake_driver drv;
 	uint64_t features;
@@ -197,7 +202,7 @@ struct fake_mmio {
 	unsigned nr_queues;
 };
 
-/** fake_mmio_init() - Driver for virtio-mmio slot @slot of @vm */
+/** fake_mmio_init() - Driver for slot, or PCI function, @slot of @vm */
 void fake_mmio_init(struct fake_mmio *m, struct vm *vm, unsigned slot);
 
 uint32_t fake_mmio_get(struct fake_mmio *m, uint64_t off);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "tests/fakes/fake_pci.h"
 #include "tests/fakes/fake_vm.h"
 #include "vmm/arch.h"
 #include "vmm/bytes.h"
@@ -21,6 +22,8 @@
 
 struct fake_irqchip {
 	struct irqchip chip;
+	unsigned nr_msis;
+	struct fake_msi msi;
 	unsigned pulses[FAKE_MAX_IRQS];
 	bool level[FAKE_MAX_IRQS];
 };
@@ -29,6 +32,7 @@ struct fake_vm {
 	struct vm vm;
 	struct vm_config cfg;
 	struct log log;
+	struct pci_bus bus;
 	struct fake_irqchip irqchip;
 	char text[MAX_LOG];
 };
@@ -63,6 +67,25 @@ static const struct irqchip_ops fake_irqchip_ops = {
 	.name = "fake",
 	.max_vcpus = 8,
 	.set_level = fake_set_level,
+	.fdt_cells = fake_fdt_cells,
+	.fdt_phandle = fake_phandle,
+};
+
+static void fake_send_msi(struct irqchip *chip, uint64_t addr, uint32_t data)
+{
+	struct fake_irqchip *fake =
+		container_of(chip, struct fake_irqchip, chip);
+
+	/* One thread's at a time: devices that send are not tested together. */
+	fake->msi = (struct fake_msi){ .addr = addr, .data = data };
+	__atomic_add_fetch(&fake->nr_msis, 1, __ATOMIC_SEQ_CST);
+}
+
+static const struct irqchip_ops fake_msi_irqchip_ops = {
+	.name = "fake",
+	.max_vcpus = 8,
+	.set_level = fake_set_level,
+	.send_msi = fake_send_msi,
 	.fdt_cells = fake_fdt_cells,
 	.fdt_phandle = fake_phandle,
 };
@@ -108,6 +131,42 @@ struct vm *fake_vm_create(uint64_t mem)
 	return &fake->vm;
 }
 
+static const struct pci_window fake_windows[] = {
+	{
+		.name = "PCI memory",
+		.cpu_base = FAKE_PCI_MEM32_GPA,
+		.pci_base = FAKE_PCI_MEM32,
+		.size = FAKE_PCI_MEM32_SIZE,
+	},
+	{
+		.name = "PCI memory, 64 bits",
+		.cpu_base = FAKE_PCI_MEM64,
+		.pci_base = FAKE_PCI_MEM64,
+		.size = FAKE_PCI_MEM64_SIZE,
+	},
+};
+
+struct vm *fake_vm_create_pci(uint64_t mem)
+{
+	struct vm *vm = fake_vm_create(mem);
+	struct fake_vm *fake = to_fake(vm);
+	struct error err = { 0 };
+	struct arch_device slot;
+
+	assert_int_equal(arch_virtio_mmio_slot(0, &slot), 0);
+	assert_int_equal(pci_bus_init(&fake->bus, vm, fake_windows,
+				      ARRAY_SIZE(fake_windows), slot.irq, &err),
+			 0);
+	vm->pci = &fake->bus;
+	fake->cfg.virtio_transport = VIRTIO_TRANSPORT_PCI;
+	return vm;
+}
+
+void fake_vm_take_msis(struct vm *vm)
+{
+	vm->irqchip->ops = &fake_msi_irqchip_ops;
+}
+
 void fake_vm_destroy(struct vm *vm)
 {
 	struct fake_vm *fake = to_fake(vm);
@@ -124,6 +183,8 @@ void fake_vm_destroy(struct vm *vm)
 	}
 	for (unsigned i = vm->nr_devices; i-- > 0;)
 		vm->devices[i]->type->destroy(vm->devices[i]);
+	if (vm->pci == &fake->bus)
+		pci_bus_fini(&fake->bus);
 	gmem_destroy(&vm->gmem);
 	evloop_destroy(vm->loop);
 	free(vm->vcpus);
@@ -198,6 +259,15 @@ unsigned fake_irq_pulses(struct vm *vm, unsigned irq)
 	assert_true(irq < FAKE_MAX_IRQS);
 	return __atomic_exchange_n(&to_fake(vm)->irqchip.pulses[irq], 0,
 				   __ATOMIC_SEQ_CST);
+}
+
+unsigned fake_msis(struct vm *vm, struct fake_msi *last)
+{
+	struct fake_irqchip *fake = &to_fake(vm)->irqchip;
+
+	if (last != NULL)
+		*last = fake->msi;
+	return __atomic_exchange_n(&fake->nr_msis, 0, __ATOMIC_SEQ_CST);
 }
 
 bool fake_irq_level(struct vm *vm, unsigned irq)

@@ -17,6 +17,30 @@
  * fake_vm_config() before devices are created.
  */
 struct vm *fake_vm_create(uint64_t mem);
+
+/**
+ * fake_vm_create_pci() - A machine whose virtio devices are PCI functions
+ *
+ * INTA of slot n is the input that virtio-mmio slot n has, so that a device's
+ * test need not know which it is.
+ */
+struct vm *fake_vm_create_pci(uint64_t mem);
+
+/** fake_vm_take_msis() - Have messages; before devices are created */
+void fake_vm_take_msis(struct vm *vm);
+
+/** struct fake_msi - A message that was sent */
+struct fake_msi {
+	uint64_t addr;
+	uint32_t data;
+};
+
+/**
+ * fake_msis() - Messages sent since the last call
+ * @last: receives the last one; may be NULL
+ */
+unsigned fake_msis(struct vm *vm, struct fake_msi *last);
+
 void fake_vm_destroy(struct vm *vm);
 
 struct vm_config *fake_vm_config(struct vm *vm);

@@ -141,9 +141,13 @@ static void lets_go_of_the_disk_when_it_fails(void **state)
 				    .opts = f->opts };
 
 	f->vm->nr_virtio_slots = arch_info.nr_virtio_mmio;
+	if (f->vm->pci != NULL)
+		f->vm->pci->first_slot = PCI_MAX_SLOTS;
 	assert_true(virtio_blk_device.create(f->vm, &dc, &dev, &err) < 0);
 	assert_null(dev);
 	f->vm->nr_virtio_slots = 0;
+	if (f->vm->pci != NULL)
+		f->vm->pci->first_slot = 0;
 	f->dev = fake_vm_add(f->vm, &virtio_blk_device, f->opts);
 }
 

@@ -422,7 +422,7 @@ static void foreign_state_is_refused(void **state)
 	save(t, &w);
 	console_make(to, "vpp");
 	assert_int_equal(restore(to, &w), -EBADMSG);
-	assert_int_equal(fake_mmio_status(&to->m), 0);
+	assert_int_equal(to->con->vdev.status, 0);
 	snap_writer_free(&w);
 	console_unmake(to);
 	free(to);
@@ -442,7 +442,7 @@ static void bad_port_state_is_refused(void **state)
 	save(t, &w);
 	assert_int_equal(restore(t, &w), -EBADMSG);
 	snap_writer_free(&w);
-	assert_int_equal(fake_mmio_status(&t->m), 0);
+	assert_int_equal(t->con->vdev.status, 0);
 	assert_false(port->open);
 
 	port->pending = 32;
