@@ -121,7 +121,8 @@ bool vcpu_request(struct vcpu *vcpu, unsigned bits);
  * When it returns, none of the other vCPUs will execute another instruction of
  * the guest before it has served the request. Any number of vCPUs may call
  * this at once: one that is in here does not keep another one waiting. Those
- * that are offline get VCPU_REQUEST_START when they are started.
+ * that are offline get VCPU_REQUEST_START when they are started. It returns at
+ * once when the machine stops.
  *
  * Context: @self's thread; takes vm->lock; waits for others to leave the guest.
  */
