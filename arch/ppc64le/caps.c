@@ -170,6 +170,9 @@ static void read_cpu_char(const struct kvm *kvm, struct caps *caps)
 	if (kvm_check_extension(kvm, KVM_CAP_PPC_GET_CPU_CHAR) <= 0 ||
 	    kvm_ppc_get_cpu_char(kvm, &info) < 0)
 		return;
+	/* A host that knows nothing of itself: guests must fear the worst. */
+	if (info.character_mask == 0 && info.behaviour_mask == 0)
+		return;
 	caps->cpu_char = true;
 	caps->character = info.character & info.character_mask;
 	caps->behaviour = info.behaviour & info.behaviour_mask;

@@ -33,14 +33,20 @@ static inline void ignore_kicks(int signal)
 	(void)signal;
 }
 
-/* vCPUs that are powered on, and whose threads do not run yet. */
-static inline void fixture_init(struct fixture *f)
+/*
+ * vCPUs that are powered on, and whose threads do not run yet.
+ *
+ * @defaults: sets what every vCPU of the fake KVM has; may be NULL
+ */
+static inline void fixture_init(struct fixture *f, void (*defaults)(void))
 {
 	struct sigaction action = { .sa_handler = ignore_kicks };
 	struct error err = { 0 };
 
 	sigaction(VCPU_KICK_SIGNAL, &action, NULL);
 	fake_kvm_reset();
+	if (defaults != NULL)
+		defaults();
 	*f = (struct fixture){ .vm = fake_vm_create(MIB(1)) };
 	f->own_vcpus = f->vm->vcpus;
 	f->vm->vcpus = f->vcpus;
@@ -86,21 +92,28 @@ static inline void fixture_fini(struct fixture *f)
 	assert_int_equal(fake_kvm_open_fds(), 0);
 }
 
+static inline bool is_in(struct vcpu *vcpu, enum vcpu_state state,
+			 enum vcpu_power power)
+{
+	pthread_mutex_lock(&vcpu->vm->lock);
+	bool is = vcpu->state == state && vcpu->power == power;
+	pthread_mutex_unlock(&vcpu->vm->lock);
+	return is;
+}
+
 /* Waits until a vCPU's thread is in @state with power in @power. */
 static inline void await(struct vcpu *vcpu, enum vcpu_state state,
 			 enum vcpu_power power)
 {
-	struct vm *vm = vcpu->vm;
-	struct timespec limit;
-	int ret = 0;
+	const struct timespec pause = { .tv_nsec = 1000000 };
 
-	clock_gettime(CLOCK_REALTIME, &limit);
-	limit.tv_sec += WAIT_SECONDS;
-	pthread_mutex_lock(&vm->lock);
-	while (ret == 0 && (vcpu->state != state || vcpu->power != power))
-		ret = pthread_cond_timedwait(&vm->cond, &vm->lock, &limit);
-	pthread_mutex_unlock(&vm->lock);
-	assert_int_equal(ret, 0);
+	for (unsigned i = 0; i < WAIT_SECONDS * 1000; i++) {
+		if (is_in(vcpu, state, power))
+			return;
+		nanosleep(&pause, NULL);
+	}
+	fail_msg("vCPU %u: state %d, power %d", vcpu->id, vcpu->state,
+		 vcpu->power);
 }
 
 /* Waits until *@count is @want or more: it is counted up by other threads. */

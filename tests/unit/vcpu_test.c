@@ -138,7 +138,7 @@ static int setup(void **state)
 
 	assert_non_null(f);
 	memset(&guest, 0, sizeof(guest));
-	fixture_init(f);
+	fixture_init(f, NULL);
 	for (unsigned i = 0; i < CPUS; i++)
 		f->vcpus[i].serve = serve;
 	*state = f;
