@@ -97,6 +97,7 @@ static bool read_buffer(const struct vm *vm, uint64_t addr,
 		return false;
 	if (head[1] > RTAS_MAX_ARGS || head[2] > RTAS_MAX_ARGS)
 		return false;
+	rc->addr = addr;
 	rc->token = head[0];
 	rc->nargs = head[1];
 	rc->nret = head[2];
@@ -106,11 +107,11 @@ static bool read_buffer(const struct vm *vm, uint64_t addr,
 }
 
 /* All return values of the buffer, and nothing else of it. */
-static void write_rets(struct vm *vm, uint64_t addr, const struct rtas_call *rc,
+static void write_rets(struct vm *vm, const struct rtas_call *rc,
 		       int32_t status)
 {
 	uint32_t words[RTAS_MAX_ARGS];
-	uint64_t at = addr + (HEADER_WORDS + rc->nargs) * (uint64_t)WORD;
+	uint64_t at = rc->addr + (HEADER_WORDS + rc->nargs) * (uint64_t)WORD;
 
 	be32_store(&words[0], (uint32_t)status);
 	for (unsigned i = 1; i < RTAS_MAX_ARGS; i++)
@@ -134,28 +135,26 @@ static bool counts_fit(const struct rtas_entry *e, const struct rtas_call *rc)
 	       in_limits(rc->nret, e->nret, e->max_nret);
 }
 
-static int64_t unknown_token(struct vm *vm, uint64_t addr,
-			     const struct rtas_call *rc)
+static int64_t unknown_token(struct vm *vm, const struct rtas_call *rc)
 {
 	log_guest(vm->log, &rc->vcpu->guest_log, LOG_DEBUG,
 		  "vCPU %u: RTAS call 0x%x is not supported", rc->vcpu->id,
 		  rc->token);
-	write_rets(vm, addr, rc, RTAS_PARAM_ERROR);
+	write_rets(vm, rc, RTAS_PARAM_ERROR);
 	return H_PARAMETER;
 }
 
 static int64_t h_rtas(struct hcall *call)
 {
 	struct vm *vm = call->vcpu->vm;
-	uint64_t addr = call->args[0];
 	struct rtas_call rc = { .vcpu = call->vcpu, .action = EXIT_RESUME };
 
-	if (!read_buffer(vm, addr, &rc))
+	if (!read_buffer(vm, call->args[0], &rc))
 		return H_PARAMETER;
 
 	const struct rtas_entry *entry = rtas_find(vm, rc.token);
 	if (entry == NULL)
-		return unknown_token(vm, addr, &rc);
+		return unknown_token(vm, &rc);
 
 	int32_t status = RTAS_PARAM_ERROR;
 	if (counts_fit(entry, &rc))
@@ -163,7 +162,7 @@ static int64_t h_rtas(struct hcall *call)
 	call->action = rc.action;
 	/* Who is gone gets no answer: the buffer may be another's by now. */
 	if (rc.action != EXIT_OFFLINE)
-		write_rets(vm, addr, &rc, status);
+		write_rets(vm, &rc, status);
 	return H_SUCCESS;
 }
 

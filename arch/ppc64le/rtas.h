@@ -62,6 +62,7 @@ enum rtas_token {
 /**
  * struct rtas_call - A call under way
  * @vcpu: who calls
+ * @addr: of the argument buffer, which is in RAM
  * @token: as the guest gave it
  * @nargs, @nret: as the guest gave them, within the entry's limits
  * @args: copies
@@ -70,6 +71,7 @@ enum rtas_token {
  */
 struct rtas_call {
 	struct vcpu *vcpu;
+	uint64_t addr;
 	uint32_t token;
 	unsigned nargs;
 	unsigned nret;

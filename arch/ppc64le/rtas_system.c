@@ -20,6 +20,13 @@
 /* What Linux puts before them; the user sees "guest panicked". */
 #define OS_TERM_PREFIX "OS panic: "
 
+/*
+ * How far from the argument buffer they may be that were not pointed to, and
+ * how much of that is looked at in one piece.
+ */
+#define OS_TERM_NEAR  KIB(16)
+#define OS_TERM_PIECE 1024U
+
 /* System parameters: their values are shorter than this. */
 #define PARAM_MAX 512U
 
@@ -77,22 +84,58 @@ static void make_printable(char *text)
 }
 
 /*
+ * Linux 6.12, for one, passes NULL instead of its text, which is in a static
+ * buffer beside that of the arguments. Return: its address, or 0.
+ */
+static uint64_t find_text(const struct vm *vm, uint64_t near)
+{
+	const size_t len = strlen(OS_TERM_PREFIX);
+	char piece[OS_TERM_PIECE + sizeof(OS_TERM_PREFIX)];
+	uint64_t at = near - min_u64(near, OS_TERM_NEAR);
+
+	for (; at < near + OS_TERM_NEAR; at += OS_TERM_PIECE) {
+		if (gmem_read(&vm->gmem, at, piece, sizeof(piece)) < 0)
+			break;
+
+		const char *hit =
+			memmem(piece, sizeof(piece), OS_TERM_PREFIX, len);
+		if (hit != NULL)
+			return at + (uint64_t)(hit - piece);
+	}
+	return 0;
+}
+
+static int32_t read_last_words(const struct rtas_call *rc, char *text,
+			       unsigned size)
+{
+	const struct vm *vm = rc->vcpu->vm;
+	uint64_t addr = rc->args[0];
+
+	text[0] = '\0';
+	if (addr == 0)
+		addr = find_text(vm, rc->addr);
+	if (addr != 0 && read_text(vm, addr, text, size) < 0)
+		return RTAS_PARAM_ERROR;
+	make_printable(text);
+	return RTAS_SUCCESS;
+}
+
+/*
  * A guest's panic. PAPR leaves it to the platform what becomes of the
  * partition; here it ends, so that nobody waits for a guest that does nothing
  * any more. A guest with a crash kernel enters that before it comes here.
  */
 static int32_t os_term(struct rtas_call *rc)
 {
-	struct vm *vm = rc->vcpu->vm;
 	char text[OS_TERM_MAX];
 	const char *words = text;
+	int32_t status = read_last_words(rc, text, sizeof(text));
 
-	if (read_text(vm, rc->args[0], text, sizeof(text)) < 0)
-		return RTAS_PARAM_ERROR;
-	make_printable(text);
+	if (status != RTAS_SUCCESS)
+		return status;
 	if (strncmp(text, OS_TERM_PREFIX, strlen(OS_TERM_PREFIX)) == 0)
 		words += strlen(OS_TERM_PREFIX);
-	vm_request_stop(vm, VM_STOP_PANIC, 0, "guest panicked%s%s",
+	vm_request_stop(rc->vcpu->vm, VM_STOP_PANIC, 0, "guest panicked%s%s",
 			words[0] != '\0' ? ": " : "", words);
 	rc->action = EXIT_STOP;
 	return RTAS_SUCCESS;

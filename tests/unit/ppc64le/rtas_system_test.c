@@ -118,6 +118,50 @@ static void panic_text_ends_with_ram(void **state)
 	assert_int_equal(f->action, EXIT_RESUME);
 }
 
+static void null_panic(struct rtas_fixture *f, uint64_t args, const char *want)
+{
+	static const uint32_t words[] = { OS_TERM, 1, 1, 0, FIX_GUARD };
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		fix_write_word(f, args + 4 * i, words[i]);
+	assert_int_equal(fix_h_rtas(f, args), H_SUCCESS);
+	assert_int_equal(fix_read_word(f, args + 16), 0);
+	assert_stop(f, VM_STOP_PANIC, want);
+}
+
+/* As Linux does it: no pointer, but the text is not far away. */
+static void panic_text_is_found(void **state)
+{
+	static const char words[] = "OS panic: not syncing";
+	static const char want[] = "guest panicked: not syncing";
+	static const uint64_t args[] = { 0, 0x800, 0x20000, FIX_RAM - 20 };
+	struct rtas_fixture *f = *state;
+	uint8_t zeros[sizeof(words)] = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(args); i++)
+		null_panic(f, args[i], "guest panicked");
+	/* Before it and behind it, across the pieces that are looked at. */
+	for (int64_t off = -2100; off < 2100; off++) {
+		if (off > -22 && off < 20)
+			continue;
+		uint64_t at = (uint64_t)(0x20000 + off);
+
+		fix_write(f, at, words, sizeof(words));
+		null_panic(f, 0x20000, want);
+		fix_write(f, at, zeros, sizeof(zeros));
+	}
+	fix_write(f, 0x20000 - KIB(16), words, sizeof(words));
+	null_panic(f, 0x20000, want);
+	fix_write(f, 0x20000 - KIB(16), "x", 1);
+	null_panic(f, 0x20000, "guest panicked");
+	fix_write(f, 0x20000 + KIB(32), words, sizeof(words));
+	null_panic(f, 0x20000, "guest panicked");
+	fix_write(f, FIX_RAM - 2000, words, sizeof(words));
+	null_panic(f, FIX_RAM - 20, want);
+	fix_write(f, 100, words, sizeof(words));
+	null_panic(f, 0x800, want);
+}
+
 /*
  * System parameters.
  */
@@ -243,6 +287,7 @@ int main(void)
 		T(panic_has_a_text),
 		T(panic_text_is_bounded),
 		T(panic_text_ends_with_ram),
+		T(panic_text_is_found),
 		T(parameters_are_byte_exact),
 		T(long_names_are_cut),
 		T(other_parameters_are_unknown),
