@@ -20,7 +20,7 @@
 #include "tests/fakes/fake_vm.h"
 
 #define CPUS         4U
-#define WAIT_SECONDS 20
+#define WAIT_SECONDS 60
 
 struct fixture {
 	struct vm *vm;
