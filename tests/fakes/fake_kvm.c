@@ -33,6 +33,7 @@ struct reg {
 	uint64_t id;
 	uint8_t value[256];
 	int refuse;
+	int refuse_set;
 };
 
 struct regs {
@@ -196,6 +197,11 @@ void fake_kvm_refuse_reg(uint64_t id, int error)
 		find_reg(&fake.vcpus[i].regs, id, true)->refuse = error;
 }
 
+void fake_kvm_refuse_set(unsigned vcpu, uint64_t id, int error)
+{
+	find_reg(&fake.vcpus[vcpu].regs, id, true)->refuse_set = error;
+}
+
 bool fake_kvm_reg(unsigned vcpu, uint64_t id, uint64_t *value)
 {
 	struct reg *reg = find_reg(&fake.vcpus[vcpu].regs, id, false);
@@ -221,6 +227,8 @@ static int access_reg(struct vcpu_state_fake *vcpu, struct kvm_one_reg *one,
 		return -ENOENT;
 	if (reg->refuse != 0)
 		return reg->refuse;
+	if (set && reg->refuse_set != 0)
+		return reg->refuse_set;
 	if (set)
 		memcpy(reg->value, (void *)(uintptr_t)one->addr, size);
 	else

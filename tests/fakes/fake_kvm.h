@@ -53,6 +53,9 @@ void fake_kvm_set_default_reg(uint64_t id, uint64_t value);
 /** fake_kvm_refuse_reg() - Reads and writes of @id fail with @error */
 void fake_kvm_refuse_reg(uint64_t id, int error);
 
+/** fake_kvm_refuse_set() - Writes of a vCPU's @id fail with @error */
+void fake_kvm_refuse_set(unsigned vcpu, uint64_t id, int error);
+
 /** fake_kvm_reg() - A vCPU's register; false when it has none such */
 bool fake_kvm_reg(unsigned vcpu, uint64_t id, uint64_t *value);
 void fake_kvm_set_reg(unsigned vcpu, uint64_t id, uint64_t value);

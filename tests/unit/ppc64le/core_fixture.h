@@ -63,9 +63,8 @@ static inline void core_all_online(struct core *c)
 static inline void core_fini(struct core *c)
 {
 	fixture_stop(&c->f);
-	pthread_mutex_destroy(&c->machine.lock);
-	c->f.vm->arch = NULL;
 	fixture_fini(&c->f);
+	pthread_mutex_destroy(&c->machine.lock);
 }
 
 static inline int core_setup(void **state)
