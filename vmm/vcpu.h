@@ -19,7 +19,7 @@
 struct vm;
 struct kvm_run;
 
-/** VCPU_KICK_SIGNAL - Interrupts KVM_RUN; main.c installs an empty handler */
+/** VCPU_KICK_SIGNAL - Interrupts KVM_RUN; signals.c has a handler for it */
 #define VCPU_KICK_SIGNAL (SIGRTMIN)
 
 /**

@@ -204,7 +204,7 @@ static void job_killed(const struct shell *sh)
 	kill(getpid(), SIGKILL);
 }
 
-/* As main.c has it. */
+/* As signals.c has it. */
 static _Noreturn void run_job(const struct shell *sh,
 			      void (*job)(const struct shell *sh))
 {

@@ -659,7 +659,7 @@ static void test_threads(void **state)
 
 int main(void)
 {
-	/* As main.c does. */
+	/* As signals.c does. */
 	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {

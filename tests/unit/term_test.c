@@ -283,7 +283,7 @@ int main(void)
 		T(test_bad_ends),    T(test_guard_holds_nothing),
 	};
 #undef T
-	/* As main.c does. */
+	/* As signals.c does. */
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

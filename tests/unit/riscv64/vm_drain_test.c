@@ -348,7 +348,7 @@ static void test_user_ends_a_slow_wait(void **state)
 
 int main(void)
 {
-	/* As main.c does. */
+	/* As signals.c does. */
 	install_kick_handler();
 	signal(SIGPIPE, SIG_IGN);
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a whole machine needs around it: the registers of a fake KVM, a kernel
- * that is only a header, and the handler of kicks, as main.c installs it.
+ * that is only a header, and the handler of kicks, as signals.c installs it.
  */
 #ifndef PRIVET_TESTS_VM_HOST_H
 #define PRIVET_TESTS_VM_HOST_H
