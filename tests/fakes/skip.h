@@ -19,6 +19,21 @@ static inline void skip_because(const char *why)
 	skip();
 }
 
+static inline void skipped_test(void **state)
+{
+	skip_because(*state);
+}
+
+/** skip_all() - What main() returns where none of its tests can run */
+static inline int skip_all(const char *why)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_prestate(skipped_test, (void *)(uintptr_t)why),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 /**
  * need_subreaper() - Orphaned grandchildren become this process's children,
  * or the test is skipped: qemu-user does not know the call

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include "tests/fakes/fake_kvm.h"
 #include "tests/unit/virtio_fixture.h"
+
+#include "vmm/bytes.h"
 #include "vmm/fdt.h"
 
 enum {
@@ -506,11 +508,11 @@ static void test_fdt_node(void **state)
 	assert_string_equal(fdt_getprop(blob, node, "compatible", &len),
 			    "virtio,mmio");
 
-	const fdt64_t *reg = fdt_getprop(blob, node, "reg", &len);
+	const uint8_t *reg = fdt_getprop(blob, node, "reg", &len);
 
 	assert_int_equal(len, 16);
-	assert_true(fdt64_to_cpu(reg[0]) == f->m.base);
-	assert_true(fdt64_to_cpu(reg[1]) >= 0x200);
+	assert_true(be64_load(reg) == f->m.base);
+	assert_true(be64_load(reg + 8) >= 0x200);
 
 	const fdt32_t *irq = fdt_getprop(blob, node, "interrupts", &len);
 
