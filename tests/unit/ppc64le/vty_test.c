@@ -438,6 +438,7 @@ static size_t busy_state(struct fixture *f, uint8_t *body)
 
 static void state_goes_round(void **state)
 {
+	static const char call[] = "0123456789abc";
 	struct fixture *f = *state;
 	uint8_t body[STATE_MAX], again[STATE_MAX], last = 0;
 	size_t len = busy_state(f, body);
@@ -445,7 +446,7 @@ static void state_goes_round(void **state)
 	/* Length and bytes, twice, and a flag. */
 	assert_in_range(body[0], 1, 12);
 	assert_int_equal(len, body[0] + 4);
-	assert_memory_equal(body + 1, "0123456789abc" + 13 - body[0], body[0]);
+	assert_memory_equal(body + 1, &call[13 - body[0]], body[0]);
 	assert_int_equal(body[body[0] + 1], 1);
 	assert_int_equal(body[body[0] + 2], 0);
 	assert_int_equal(body[body[0] + 3], 0);
