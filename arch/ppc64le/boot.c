@@ -38,12 +38,16 @@
  */
 #define FIRMWARE_LIMIT GIB(2)
 
+/* Linux uses as many whole units of RAM as there are, and not the rest. */
+#define RAM_UNIT MIB(16)
+
 /* RTAS has a page to itself, so that the kernel can map it by itself. */
 #define RTAS_SIZE PAGE
 
 /**
  * struct boot - What is to be loaded, and to where
  * @files: kernel and initrd
+ * @end: of the RAM that a kernel is sure to use
  * @elf: the kernel
  * @kernel_start, @kernel_end: range of the kernel with its bss
  * @tree_size: what the tree may take, whole pages
@@ -51,6 +55,7 @@
  */
 struct boot {
 	struct boot_files files;
+	uint64_t end;
 	struct elf elf;
 	uint64_t kernel_start;
 	uint64_t kernel_end;
@@ -67,11 +72,11 @@ static uint64_t enough_ram(const struct boot *b, uint64_t kernel_end)
 {
 	uint64_t end = align_up(kernel_end, PAGE);
 	uint64_t initrd = align_up(b->files.initrd.size, PAGE);
-	uint64_t low = end + initrd + RTAS_SIZE + b->tree_size;
+	uint64_t ram = end + initrd + RTAS_SIZE + b->tree_size;
 
-	if (low <= FIRMWARE_LIMIT)
-		return low;
-	return max_u64(end, FIRMWARE_LIMIT) + initrd;
+	if (ram > FIRMWARE_LIMIT)
+		ram = max_u64(end, FIRMWARE_LIMIT) + initrd;
+	return align_up(ram, RAM_UNIT);
 }
 
 static int kernel_has_no_room(const struct boot *b, struct error *err)
@@ -159,7 +164,7 @@ static void clear_bss(struct boot *b)
 static int firmware_overlaps(const struct boot *b, struct error *err)
 {
 	/* More RAM moves firmware up, as far as it may go. */
-	if (b->files.ram_end < FIRMWARE_LIMIT)
+	if (b->end < FIRMWARE_LIMIT)
 		return kernel_has_no_room(b, err);
 	return error_usage(err,
 			   "kernel %s takes 0x%" PRIx64 " to 0x%" PRIx64
@@ -172,8 +177,7 @@ static int firmware_overlaps(const struct boot *b, struct error *err)
 static int place_firmware(struct boot *b, struct error *err)
 {
 	uint64_t size = RTAS_SIZE + b->tree_size;
-	uint64_t end =
-		align_down(min_u64(b->files.ram_end, FIRMWARE_LIMIT), PAGE);
+	uint64_t end = min_u64(b->end, FIRMWARE_LIMIT);
 
 	if (end < size)
 		return kernel_has_no_room(b, err);
@@ -198,8 +202,8 @@ static int place_initrd(struct boot *b, struct error *err)
 		start = boot_highest(b->kernel_end, b->layout.rtas_addr, size,
 				     PAGE);
 	if (!start)
-		start = boot_highest(max_u64(b->kernel_end, above),
-				     b->files.ram_end, size, PAGE);
+		start = boot_highest(max_u64(b->kernel_end, above), b->end,
+				     size, PAGE);
 	if (!start)
 		return boot_no_room(&b->files, "initrd", b->files.initrd.name,
 				    size, enough_ram(b, b->kernel_end), err);
@@ -275,6 +279,7 @@ int arch_boot(struct vm *vm, struct error *err)
 
 	if (ret)
 		return ret;
+	b.end = align_down(b.files.ram_end, RAM_UNIT);
 	b.tree_size = align_up(TREE_MAX_SIZE(vm->cfg->cpus), PAGE);
 	ret = run_steps(&b, err);
 	boot_files_close(&b.files);

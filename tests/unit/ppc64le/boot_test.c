@@ -28,6 +28,7 @@
 #include "vmm/vm.h"
 
 #define PAGE     KIB(64)
+#define UNIT     MIB(16)
 #define LIMIT    GIB(2)
 #define CODE     64
 #define LINUX_VA UINT64_C(0xc000000000000000)
@@ -366,9 +367,9 @@ static void hostile_addresses(void **state)
 
 	set_ram(f, MIB(64));
 	set_elf(f, MIB(64), MIB(64), 4096);
-	assert_refused(f, "--mem 65M");
+	assert_refused(f, "--mem 80M");
 	set_elf(f, MIB(64) - 4096, MIB(64) - 4096, 8192);
-	assert_refused(f, "--mem 65M");
+	assert_refused(f, "--mem 80M");
 	set_elf(f, LINUX_VA, LINUX_VA, 4096);
 	assert_refused(f, "another machine");
 	set_elf(f, UINT64_MAX - 8192, 0, 4096);
@@ -390,21 +391,22 @@ static void message_is_right(void **state)
 		uint64_t kernel, initrd;
 		unsigned needed;
 	} cases[] = {
-		{ CODE, 0, 1 },
-		{ MIB(30), 0, 31 },
-		{ MIB(31) - FIRMWARE, 0, 31 },
-		{ MIB(31) - FIRMWARE + 1, 0, 32 },
-		{ MIB(30), MIB(40), 71 },
-		{ MIB(30), 1, 31 },
-		{ MIB(30), MIB(41) - FIRMWARE, 71 },
-		{ MIB(30), MIB(41) - FIRMWARE + 1, 72 },
+		{ CODE, 0, 16 },
+		{ MIB(30), 0, 32 },
+		{ MIB(32) - FIRMWARE, 0, 32 },
+		{ MIB(32) - FIRMWARE + 1, 0, 48 },
+		{ MIB(30), MIB(40), 80 },
+		{ MIB(30), 1, 32 },
+		{ MIB(30), MIB(50) - FIRMWARE, 80 },
+		{ MIB(30), MIB(50) - FIRMWARE + 1, 96 },
 		/* Each takes whole pages. */
-		{ MIB(30) + 1, MIB(41) - FIRMWARE - PAGE, 71 },
-		{ MIB(30) + 1, MIB(41) - FIRMWARE - PAGE + 1, 72 },
+		{ MIB(30) + 1, MIB(50) - FIRMWARE - PAGE, 80 },
+		{ MIB(30) + 1, MIB(50) - FIRMWARE - PAGE + 1, 96 },
 		/* Too large for the RAM below firmware: above it. */
-		{ MIB(1100), MIB(1000), 3048 },
+		{ MIB(1100), MIB(1008), 3056 },
+		{ MIB(1100), MIB(1008) + 1, 3072 },
 		{ MIB(1100), MIB(948) - FIRMWARE, 2048 },
-		{ MIB(1100), MIB(948) - FIRMWARE + 1, 2996 },
+		{ MIB(1100), MIB(948) - FIRMWARE + 1, 3008 },
 	};
 	struct fixture *f = *state;
 
@@ -416,10 +418,8 @@ static void message_is_right(void **state)
 		if (cases[i].initrd)
 			set_initrd(f, cases[i].initrd);
 		snprintf(word, sizeof(word), "--mem %uM ", cases[i].needed);
-		if (cases[i].needed > 1) {
-			set_ram(f, MIB(cases[i].needed - 1));
-			assert_refused(f, word);
-		}
+		set_ram(f, MIB(cases[i].needed - 1));
+		assert_refused(f, word);
 		set_ram(f, MIB(cases[i].needed));
 		assert_boots(f);
 	}
@@ -431,17 +431,39 @@ static void tiny_ram(void **state)
 
 	set_linux(f, CODE);
 	set_ram(f, 4096);
-	assert_refused(f, "--mem 1M");
-	set_ram(f, FIRMWARE - 4096);
-	assert_refused(f, "--mem 1M");
-	/* Room, but not beside the kernel. */
-	set_ram(f, FIRMWARE);
-	assert_refused(f, "--mem 1M");
-	set_ram(f, FIRMWARE + PAGE - 4096);
-	assert_refused(f, "--mem 1M");
-	set_ram(f, FIRMWARE + PAGE);
+	assert_refused(f, "--mem 16M");
+	set_ram(f, UNIT - 4096);
+	assert_refused(f, "--mem 16M");
+	set_ram(f, UNIT);
 	assert_boots(f);
-	assert_firmware_below(f, FIRMWARE + PAGE);
+	assert_firmware_below(f, UNIT);
+	/* All of it but firmware's, and one byte more. */
+	set_linux(f, UNIT - FIRMWARE);
+	assert_boots(f);
+	set_linux(f, UNIT - FIRMWARE + 1);
+	assert_refused(f, "--mem 32M");
+}
+
+/* Linux does not see the rest. */
+static void nothing_is_behind_the_last_unit(void **state)
+{
+	struct fixture *f = *state;
+
+	set_linux(f, MIB(40));
+	set_initrd(f, MIB(1));
+	set_ram(f, MIB(80) - 4096);
+	assert_boots(f);
+	assert_firmware_below(f, MIB(64));
+	assert_int_equal(told.initrd_end, MIB(64) - FIRMWARE);
+	set_ram(f, MIB(3000));
+	set_linux(f, MIB(2000));
+	set_initrd(f, MIB(100));
+	assert_boots(f);
+	assert_int_equal(told.initrd_end, MIB(2992));
+	/* A program that is linked there knows what it does. */
+	set_elf(f, MIB(2999), MIB(2999), MIB(1));
+	set_initrd(f, 1);
+	assert_refused(f, "--mem 3008M");
 }
 
 static void firmware_below_2_gib(void **state)
@@ -454,7 +476,7 @@ static void firmware_below_2_gib(void **state)
 	assert_firmware_below(f, LIMIT);
 	set_ram(f, LIMIT - 4096);
 	assert_boots(f);
-	assert_firmware_below(f, LIMIT - PAGE);
+	assert_firmware_below(f, LIMIT - UNIT);
 	set_ram(f, GIB(8));
 	assert_boots(f);
 	assert_firmware_below(f, LIMIT);
@@ -531,7 +553,7 @@ static void initrd_above_firmware(void **state)
 	assert_boots(f);
 	assert_int_equal(told.initrd_start, GIB(2));
 	set_initrd(f, MIB(1024) + 1);
-	assert_refused(f, "--mem 3073M");
+	assert_refused(f, "--mem 3088M");
 	/* A kernel up there leaves the room above it. */
 	set_elf(f, GIB(2), GIB(2), MIB(1));
 	set_initrd(f, MIB(1023));
@@ -661,6 +683,7 @@ int main(void)
 		BOOT(hostile_addresses),
 		BOOT(message_is_right),
 		BOOT(tiny_ram),
+		BOOT(nothing_is_behind_the_last_unit),
 		BOOT(firmware_below_2_gib),
 		BOOT(kernel_on_firmware),
 		BOOT(more_cpus_need_a_larger_tree),
