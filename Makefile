@@ -92,7 +92,7 @@ CFLAGS_ALL   := -std=gnu11 -O2 -g -pthread -fno-common \
                 $(WARNINGS) $(WERROR) $(ARCH_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL  := -pthread -Wl,-z,relro,-z,now,-z,noexecstack \
                 $(ARCH_LDFLAGS) $(LDFLAGS)
-LIBS         := -lfdt -lz -lzstd
+LIBS         := -lfdt -lz -lzstd -lseccomp
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -153,6 +153,16 @@ VERSION_CPPFLAGS := -DPRIVET_VERSION='"$(VERSION)"' \
                     -DPRIVET_COMMIT='"$(COMMIT)"'
 $(B)/vmm/main.o: private CPPFLAGS_ALL += $(VERSION_CPPFLAGS)
 $(B)/vmm/main.o: $(B)/version
+
+# Names of the system calls, for the line that tells of a violation.
+$(B)/vmm/sandbox.o: private CPPFLAGS_ALL += -I$(B)/vmm
+$(B)/vmm/sandbox.o: $(B)/vmm/syscall_names.inc
+$(B)/vmm/syscall_names.inc: Makefile $(READY)
+	@mkdir -p $(@D)
+	$(Q)echo '#include <sys/syscall.h>' | \
+		$(CC) $(CPPFLAGS_ALL) -E -dM - | sed -n -E \
+		's/^#define __NR_([a-z0-9_]+) +[0-9(].*/[__NR_\1] = "\1",/p' \
+		> $@
 
 $(B)/version: FORCE
 	@mkdir -p $(@D)

@@ -57,7 +57,9 @@ struct disk_request {
 };
 
 /**
- * struct disk_client - Who gets the completions
+ * struct sandbox;
+
+struct disk_client - Who gets the completions
  * @lock: held around both calls and by the caller of disk_submit()
  * @done: a request is complete and the client's again; it may submit more
  * @batch: called after a run of done() calls; may be NULL
@@ -128,6 +130,9 @@ struct disk_info {
  * @idle: workers that wait on @work_cond
  * @cancel: long requests stop early
  * @reported: one bit for each kind of failure that was logged
+ * @sandbox, @lock_down: workers have to enter it; not owned
+ * @nr_sandboxed: workers that did
+ * @sandbox_error: why one could not
  * @threads, @nr_threads: workers
  */
 struct disk {
@@ -155,6 +160,10 @@ struct disk {
 	bool cancel;
 	bool closing;
 	uint32_t reported;
+	struct sandbox *sandbox;
+	bool lock_down;
+	unsigned nr_sandboxed;
+	struct error sandbox_error;
 	pthread_t threads[DISK_MAX_THREADS];
 	unsigned nr_threads;
 };
@@ -209,6 +218,16 @@ void disk_cancel(struct disk *disk);
  * Context: client's lock held; not the I/O thread's callbacks of this client.
  */
 void disk_drain(struct disk *disk);
+
+/**
+ * disk_lock_down() - Have all workers enter the sandbox
+ * @sandbox: NULL: there is none, and they just go on
+ *
+ * Return: 0 when all have, or negative errno with @err.
+ * Context: main thread; before anything was submitted.
+ */
+int disk_lock_down(struct disk *disk, struct sandbox *sandbox,
+		   struct error *err);
 
 /*
  * Between disk.c and disk_io.c.

@@ -13,6 +13,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "vmm/sandbox.h"
+
 static const char *const op_names[DISK_NR_OPS] = {
 	[DISK_READ] = "read",
 	[DISK_WRITE] = "write",
@@ -78,14 +80,56 @@ static struct disk_request *take_queued(struct disk *disk)
 	return req;
 }
 
+static void wait_work(struct disk *disk)
+{
+	disk->idle++;
+	pthread_cond_wait(&disk->work_cond, &disk->lock);
+	disk->idle--;
+}
+
 static struct disk_request *wait_queued(struct disk *disk)
 {
-	while (disk->queue == NULL && !disk->closing) {
-		disk->idle++;
-		pthread_cond_wait(&disk->work_cond, &disk->lock);
-		disk->idle--;
-	}
+	while (disk->queue == NULL && !disk->closing)
+		wait_work(disk);
 	return take_queued(disk);
+}
+
+/*
+ * Before anything else, each worker waits until everything that the monitor
+ * uses is open, and gives up its rights. Nothing is submitted before that.
+ */
+static void enter_sandbox(struct disk *disk)
+{
+	struct error error = { 0 };
+
+	while (!disk->lock_down && disk->queue == NULL && !disk->closing)
+		wait_work(disk);
+	if (!disk->lock_down)
+		return;
+	pthread_mutex_unlock(&disk->lock);
+	int ret = sandbox_enter(disk->sandbox, SANDBOX_DISK, &error);
+	pthread_mutex_lock(&disk->lock);
+	if (ret < 0 && disk->sandbox_error.code == 0)
+		disk->sandbox_error = error;
+	disk->nr_sandboxed++;
+	pthread_cond_broadcast(&disk->done_cond);
+}
+
+int disk_lock_down(struct disk *disk, struct sandbox *sandbox,
+		   struct error *err)
+{
+	pthread_mutex_lock(&disk->lock);
+	disk->sandbox = sandbox;
+	disk->lock_down = true;
+	pthread_cond_broadcast(&disk->work_cond);
+	while (disk->nr_sandboxed < disk->nr_threads)
+		pthread_cond_wait(&disk->done_cond, &disk->lock);
+
+	int ret = disk->sandbox_error.code;
+	if (ret < 0)
+		*err = disk->sandbox_error;
+	pthread_mutex_unlock(&disk->lock);
+	return ret;
 }
 
 static void *worker(void *arg)
@@ -94,6 +138,7 @@ static void *worker(void *arg)
 	struct disk_request *req;
 
 	pthread_mutex_lock(&disk->lock);
+	enter_sandbox(disk);
 	while ((req = wait_queued(disk)) != NULL) {
 		pthread_mutex_unlock(&disk->lock);
 		req->result = disk_execute(disk, req);

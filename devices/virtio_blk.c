@@ -348,6 +348,11 @@ static int blk_restore(struct device *dev, struct snap_reader *r,
 	return virtio_restore(&blk->vdev, r);
 }
 
+static int blk_lock_down(struct device *dev, struct error *err)
+{
+	return disk_lock_down(dev_blk(dev)->disk, dev->vm->sandbox, err);
+}
+
 const struct device_type virtio_blk_device = {
 	.name = "virtio-blk",
 	.state_version = 1,
@@ -363,4 +368,5 @@ const struct device_type virtio_blk_device = {
 	.save = blk_save,
 	.restore = blk_restore,
 	.fdt = virtio_dev_fdt,
+	.lock_down = blk_lock_down,
 };

@@ -10,6 +10,7 @@
 #define PRIVET_VMM_ARCH_H
 
 #include "vmm/error.h"
+#include "vmm/sandbox.h"
 
 struct device_type;
 struct fdt_builder;
@@ -67,6 +68,9 @@ extern const struct irqchip_ops *const arch_irqchips[];
  * Created before all others: the PCI host bridge is among them.
  */
 extern const struct device_type *const arch_device_types[];
+
+/** arch_sandbox_rules[] - What its code calls beside sandbox_rules[] */
+extern const struct sandbox_rule arch_sandbox_rules[];
 
 /**
  * enum exit_action - What a vCPU thread does after an exit

@@ -181,7 +181,8 @@ int boot_load_tree(const struct boot_files *files, struct fdt_builder *fdt,
 	size_t len;
 	int ret = fdt_builder_finish(fdt, &blob, &len, err);
 
-	if (ret == 0 && dump)
+	/* Only once: no file can be opened any more when the guest has run. */
+	if (ret == 0 && dump && files->vm->result.reboots == 0)
 		ret = dump_tree(dump, blob, len, err);
 	if (ret)
 		return ret;

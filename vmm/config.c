@@ -205,6 +205,7 @@ int config_init(struct vm_config *cfg)
 		.kernel.fd = -1,
 		.initrd.fd = -1,
 		.grace_s = DEFAULT_GRACE_S,
+		.sandbox = true,
 		.loglevel = LOG_WARNING,
 	};
 	cfg->name = strdup("privet");

@@ -67,6 +67,7 @@ struct file_config {
  * @timeout_s: seconds after which the machine is ended; 0: never
  * @no_reboot: end instead of rebooting
  * @nodefaults: no device that was not asked for
+ * @sandbox: threads give up the rights that they do not need
  * @no_ioeventfd, @no_irqfd: use the paths for hosts without them
  */
 struct vm_config {
@@ -87,6 +88,7 @@ struct vm_config {
 	bool nodefaults;
 	bool no_ioeventfd;
 	bool no_irqfd;
+	bool sandbox;
 	enum log_level loglevel;
 	struct console_config consoles[CONFIG_MAX_CONSOLES];
 	unsigned nr_consoles;

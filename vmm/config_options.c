@@ -82,6 +82,16 @@ static int set_seconds(uint64_t *out, uint64_t min,
 	return 0;
 }
 
+static int set_sandbox(struct vm_config *cfg, const struct core_option *opt,
+		       const char *arg, struct error *err)
+{
+	if (strcmp(arg, "on") != 0 && strcmp(arg, "off") != 0)
+		return error_usage(err, "--%s: '%s' is neither on nor off",
+				   opt->name, arg);
+	cfg->sandbox = strcmp(arg, "on") == 0;
+	return 0;
+}
+
 static int set_timeout(struct vm_config *cfg, const struct core_option *opt,
 		       const char *arg, struct error *err)
 {
@@ -240,6 +250,8 @@ const struct core_option core_options[] = {
 	  offsetof(struct vm_config, nodefaults) },
 	{ "loglevel", 0, "LEVEL", "error, warning (default), info or debug",
 	  set_loglevel, 0 },
+	{ "sandbox", 0, "on|off", "give up all rights that are not needed (on)",
+	  set_sandbox, 0 },
 	{ "kvm", 0, "PATH", "the KVM device (/dev/kvm)", set_string,
 	  offsetof(struct vm_config, kvm_path) },
 	{ "no-ioeventfd", 0, NULL, "take doorbells as exits", set_switch,

@@ -81,14 +81,16 @@ struct device_config {
  * @restore: read it into a fresh device; values are untrusted
  * @fdt: emit the device-tree node into the machine's node for devices; may be
  *	NULL
+ * @lock_down: the device's own threads enter vm->sandbox; returns when all of
+ *	them have. NULL: it has none
  * @power_button: tell the guest that the power button was pressed. Return:
  *	whether anything in the guest listens. May be NULL
  *
- * Context: create, destroy, power_on, power_off, fdt: main thread, no lock.
- * reset, quiesce, resume, save, restore, power_button: @lock held by the caller
- * (who may be the main thread or, for a reset by the guest, a vCPU, and for
- * power_button the I/O thread); all but power_button may wait on a condition
- * variable of that lock.
+ * Context: create, destroy, power_on, power_off, lock_down, fdt: main thread,
+ *no lock. reset, quiesce, resume, save, restore, power_button: @lock held by
+ *the caller (who may be the main thread or, for a reset by the guest, a vCPU,
+ *and for power_button the I/O thread); all but power_button may wait on a
+ *condition variable of that lock.
  */
 struct device_type {
 	const char *name;
@@ -108,6 +110,7 @@ struct device_type {
 	int (*restore)(struct device *dev, struct snap_reader *r,
 		       uint32_t version);
 	void (*fdt)(struct device *dev, struct fdt_builder *fdt);
+	int (*lock_down)(struct device *dev, struct error *err);
 	bool (*power_button)(struct device *dev);
 };
 

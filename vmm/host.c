@@ -12,6 +12,7 @@
 #include "vmm/irqchip.h"
 #include "vmm/json.h"
 #include "vmm/kvm.h"
+#include "vmm/sandbox.h"
 
 void host_add(struct host_report *report, const char *key, const char *note,
 	      const char *value, ...)
@@ -79,6 +80,27 @@ static bool probe_irqchips(struct host_report *report, const struct kvm *kvm)
 	return any;
 }
 
+static void probe_sandbox(struct host_report *report)
+{
+	static const struct {
+		unsigned layer;
+		const char *key;
+		const char *why_not;
+	} layers[] = {
+		{ SANDBOX_NO_NEW_PRIVS, "sandbox.no-new-privs", "" },
+		{ SANDBOX_CAPABILITIES, "sandbox.capabilities", "" },
+		{ SANDBOX_LANDLOCK, "sandbox.landlock",
+		  "this kernel has none, or it is not enabled (lsm=)" },
+		{ SANDBOX_SECCOMP, "sandbox.seccomp",
+		  "this kernel has no seccomp filters" },
+	};
+	unsigned have = sandbox_layers();
+
+	for (size_t i = 0; i < ARRAY_SIZE(layers); i++)
+		add_bool(report, layers[i].key, have & layers[i].layer,
+			 layers[i].why_not);
+}
+
 static void probe_tun(struct host_report *report)
 {
 	int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
@@ -114,6 +136,7 @@ void host_probe(struct host_report *report, const char *kvm_path)
 		kvm_close(&kvm);
 	}
 	probe_tun(report);
+	probe_sandbox(report);
 	add_bool(report, "usable", report->usable,
 		 "see the lines above for what is missing");
 }

@@ -16,10 +16,21 @@
 #include "vmm/signals.h"
 #include "vmm/vm.h"
 
-static int write_status_file(const char *path, const struct vm_result *result,
+/* Opened before the sandbox closed, or now for a machine that never ran. */
+static FILE *open_status_file(const char *path, int *fd)
+{
+	FILE *out = *fd >= 0 ? fdopen(*fd, "w") : fopen(path, "we");
+
+	if (out != NULL)
+		*fd = -1;
+	return out;
+}
+
+static int write_status_file(const char *path, int *fd,
+			     const struct vm_result *result,
 			     enum exit_status status, struct error *err)
 {
-	FILE *out = fopen(path, "we");
+	FILE *out = open_status_file(path, fd);
 
 	if (out == NULL)
 		return error_host(err, -errno,
@@ -80,6 +91,7 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	struct vm_result result = { 0 };
 	struct error err = { .status = EXIT_STATUS_ERROR };
 	struct vm *vm = NULL;
+	int status_fd = -1;
 	enum exit_status status;
 
 	int ret = signals_init(&signals, &err);
@@ -90,6 +102,10 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	if (ret == 0)
 		ret = vm_run(vm, &result, &err);
 	signals_fini(&signals);
+	if (vm != NULL) {
+		status_fd = vm->status_fd;
+		vm->status_fd = -1;
+	}
 	/* Restores the terminal, so that the line below reads well. */
 	vm_destroy(vm);
 	if (ret < 0) {
@@ -100,7 +116,8 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 		report_end(log, &result, status);
 	}
 	if (cfg->status_file != NULL &&
-	    write_status_file(cfg->status_file, &result, status, &err) < 0)
+	    write_status_file(cfg->status_file, &status_fd, &result, status,
+			      &err) < 0)
 		return report_error(log, &err);
 	return status;
 }

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "vmm/arch.h"
+#include "vmm/sandbox.h"
 #include "vmm/vm.h"
 
 /* Most exits that one access of the guest may need: a vector of bytes. */
@@ -160,12 +161,32 @@ static enum exit_action run_once(struct vcpu *vcpu)
 	return action;
 }
 
+/* By itself: another thread would have to open a file for it. */
+static void name_thread(const struct vcpu *vcpu)
+{
+	char name[16];
+
+	snprintf(name, sizeof(name), "vcpu/%u", vcpu->id);
+	pthread_setname_np(pthread_self(), name);
+}
+
+static bool enter_sandbox(const struct vcpu *vcpu)
+{
+	struct error error;
+
+	if (sandbox_enter(vcpu->vm->sandbox, SANDBOX_VCPU, &error) == 0)
+		return true;
+	vm_request_stop(vcpu->vm, VM_STOP_ERROR, 0, "%s", error.text);
+	return false;
+}
+
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu *vcpu = arg;
 	struct vm *vm = vcpu->vm;
 
-	if (check_requests(vcpu)) {
+	name_thread(vcpu);
+	if (enter_sandbox(vcpu) && check_requests(vcpu)) {
 		while (run_once(vcpu) == EXIT_RESUME)
 			;
 	}
@@ -197,9 +218,6 @@ int vcpu_start(struct vcpu *vcpu, struct error *err)
 				  "--cpus",
 				  vcpu->id, strerror(ret));
 
-	char name[16];
-	snprintf(name, sizeof(name), "vcpu/%u", vcpu->id);
-	pthread_setname_np(vcpu->thread, name);
 	return 0;
 }
 

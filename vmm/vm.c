@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/sandbox.h"
 
 static int open_file(const struct file_config *file, const char *what, int *out,
 		     struct error *err)
@@ -245,10 +246,18 @@ bool vm_uses_pci(const struct vm *vm)
 	return vm->cfg->virtio_transport == VIRTIO_TRANSPORT_PCI;
 }
 
+static int create_sandbox(struct vm *vm, struct error *err)
+{
+	if (!vm->cfg->sandbox)
+		return 0;
+	return sandbox_create(arch_sandbox_rules, vm->log, &vm->sandbox, err);
+}
+
 /* In this order; each may rely on those before it. */
 static int (*const build_steps[])(struct vm *vm, struct error *err) = {
-	open_images,  open_kvm,       create_loop,   create_vcpus,
-	arch_vm_init, create_irqchip, open_consoles, create_devices,
+	open_images,   open_kvm,       create_loop,
+	create_vcpus,  arch_vm_init,   create_irqchip,
+	open_consoles, create_devices, create_sandbox,
 };
 
 int vm_create(const struct vm_config *cfg, struct log *log, struct vm **out,
@@ -262,6 +271,7 @@ int vm_create(const struct vm_config *cfg, struct log *log, struct vm **out,
 	vm->log = log;
 	vm->kvm.fd = -1;
 	vm->kvm.vm_fd = -1;
+	vm->status_fd = -1;
 	vm->kernel_fd = -1;
 	vm->initrd_fd = -1;
 	pthread_mutex_init(&vm->lock, NULL);
@@ -298,6 +308,9 @@ void vm_destroy(struct vm *vm)
 	evloop_destroy(vm->loop);
 	free(vm->vcpus);
 	kvm_close(&vm->kvm);
+	sandbox_destroy(vm->sandbox);
+	if (vm->status_fd >= 0)
+		close(vm->status_fd);
 	if (vm->kernel_fd >= 0)
 		close(vm->kernel_fd);
 	if (vm->initrd_fd >= 0)

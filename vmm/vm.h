@@ -26,6 +26,7 @@
 #include "vmm/vcpu.h"
 
 struct pci_bus;
+struct sandbox;
 
 #define VM_MAX_DEVICES (CONFIG_MAX_DEVICES + 8)
 
@@ -75,6 +76,8 @@ struct vm_result {
  * @devices: in order of creation; owned
  * @consoles: chardevs, same index as cfg->consoles; owned
  * @vcpus: cfg->cpus of them; owned
+ * @sandbox: rules for the threads; owned; NULL: --sandbox off
+ * @status_fd: --status-file, opened before the sandbox closes; or -1
  * @kernel_fd, @initrd_fd: images; owned; initrd -1 when there is none
  * @arch: private to the architecture; owned by it
  * @frozen: topology is final
@@ -98,6 +101,8 @@ struct vm {
 	unsigned nr_virtio_slots;
 	struct chardev *consoles[CONFIG_MAX_CONSOLES];
 	struct vcpu *vcpus;
+	struct sandbox *sandbox;
+	int status_fd;
 	int kernel_fd;
 	int initrd_fd;
 	void *arch;
@@ -162,6 +167,14 @@ void vm_request_stop(struct vm *vm, enum vm_stop why, unsigned status,
  * Context: the I/O thread; takes the devices' locks, one after the other.
  */
 bool vm_press_power_button(struct vm *vm);
+
+/**
+ * vm_lock_down() - All threads enter the sandbox
+ *
+ * Everything on the host is open by then, and no vCPU has run yet.
+ * Context: main thread, with the I/O thread running; no lock held.
+ */
+int vm_lock_down(struct vm *vm, struct error *err);
 
 /** vm_uses_pci() - Whether virtio devices are PCI functions by
  * --virtio-transport

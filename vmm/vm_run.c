@@ -281,6 +281,8 @@ static int run_once(struct vm *vm, bool first, struct error *err)
 	/* Only a machine that can start touches terminals and files. */
 	if (first)
 		ret = start_consoles(vm, err);
+	if (ret == 0 && first)
+		ret = vm_lock_down(vm, err);
 	if (ret == 0)
 		ret = start_vcpus(vm, err);
 	if (ret == 0) {

@@ -86,7 +86,7 @@ const char *vm_stop_name(enum vm_stop stop)
 static bool status_is_reserved(unsigned status)
 {
 	return status == EXIT_STATUS_NO_KVM ||
-	       (status >= EXIT_STATUS_USAGE && status <= EXIT_STATUS_ERROR);
+	       (status >= EXIT_STATUS_SANDBOX && status <= EXIT_STATUS_ERROR);
 }
 
 enum exit_status vm_exit_status(const struct vm_result *result)

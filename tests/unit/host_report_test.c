@@ -18,6 +18,7 @@
 #include "vmm/irqchip.h"
 #include "vmm/json.h"
 #include "vmm/kvm.h"
+#include "vmm/sandbox.h"
 
 /* What the stand-in says; the functions below take nothing of the tests'. */
 static bool have_good;
@@ -69,6 +70,30 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* What the build machine's kernel has of the sandbox: checked, then left out.
+ */
+static void settle_sandbox(struct host_report *report)
+{
+	unsigned kept = 0, layers = 0;
+
+	for (unsigned i = 0; i < report->nr_items; i++) {
+		struct host_item *item = &report->items[i];
+
+		if (strncmp(item->key, "sandbox.", 8) != 0) {
+			report->items[kept++] = *item;
+			continue;
+		}
+		if (strcmp(item->key, "sandbox.seccomp") == 0)
+			assert_string_equal(item->value,
+					    sandbox_layers() & SANDBOX_SECCOMP
+						    ? "yes"
+						    : "no");
+		layers++;
+	}
+	assert_int_equal(layers, 4);
+	report->nr_items = kept;
+}
+
 /* Whether there is a tun depends on the build machine: looked at, then set. */
 static void settle_tun(struct host_report *report)
 {
@@ -110,6 +135,7 @@ static void usable_host(void **state)
 
 	host_probe(report, NULL);
 	settle_tun(report);
+	settle_sandbox(report);
 	assert_true(report->usable);
 	assert_prints(host_print_text, report,
 		      "architecture         abacus\n"
@@ -152,6 +178,7 @@ static void host_without_kvm(void **state)
 
 	host_probe(report, "/dev/none");
 	settle_tun(report);
+	settle_sandbox(report);
 	assert_false(report->usable);
 	assert_prints(host_print_text, report,
 		      "architecture         abacus\n"
@@ -176,6 +203,7 @@ static void host_that_lacks_things(void **state)
 	fake_kvm_set_cap(KVM_CAP_MAX_VCPUS, 0);
 	host_probe(report, NULL);
 	settle_tun(report);
+	settle_sandbox(report);
 	assert_false(report->usable);
 	assert_prints(host_print_text, report,
 		      "architecture         abacus\n"

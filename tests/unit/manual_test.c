@@ -400,6 +400,7 @@ static bool status_exists(enum exit_status status)
 	switch (status) {
 	case EXIT_STATUS_POWEROFF:
 	case EXIT_STATUS_NO_KVM:
+	case EXIT_STATUS_SANDBOX:
 	case EXIT_STATUS_USAGE:
 	case EXIT_STATUS_RESERVED:
 	case EXIT_STATUS_PANIC:

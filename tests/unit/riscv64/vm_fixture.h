@@ -36,7 +36,7 @@ static inline void parse(struct fixture *f, const char *line)
 
 	snprintf(text, sizeof(text),
 		 "-k fd=%d -m 16M --console serial,fd=%d --port p,null "
-		 "--disk fd=%d %s",
+		 "--sandbox off --disk fd=%d %s",
 		 f->kernel, f->output, f->disk, line);
 	for (char *w = strtok_r(text, " ", &save); w != NULL;
 	     w = strtok_r(NULL, " ", &save))

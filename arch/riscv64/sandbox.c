@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* System calls of the riscv64 code. */
+#include <linux/kvm.h>
+
+#include "vmm/arch.h"
+#include "vmm/sandbox.h"
+
+#define MAIN SANDBOX_BIT(SANDBOX_MAIN)
+#define VCPU (SANDBOX_BIT(SANDBOX_VCPU) | MAIN)
+
+const struct sandbox_rule arch_sandbox_rules[] = {
+	{ 0 },
+};

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The sandbox: what is left to the process once the guest runs.
+ *
+ * Everything is opened first. Then each thread, before it touches anything
+ * that the guest can influence, gives up its capabilities, all of the file
+ * system (Landlock) and all system calls but those of its role (seccomp), with
+ * arguments checked. A thread that breaks its rules ends the process at once
+ * with a line that names the thread and the call, and EXIT_STATUS_SANDBOX.
+ *
+ * A layer that the host lacks is left out, the others still apply:
+ * `privet host` says which are in force.
+ */
+#ifndef PRIVET_VMM_SANDBOX_H
+#define PRIVET_VMM_SANDBOX_H
+
+#include <stdio.h>
+#include "vmm/error.h"
+
+struct log;
+
+/** enum sandbox_role - What a thread is there for */
+enum sandbox_role {
+	SANDBOX_MAIN,
+	SANDBOX_VCPU,
+	SANDBOX_IO,
+	SANDBOX_DISK,
+	SANDBOX_NR_ROLES,
+};
+
+#define SANDBOX_BIT(role) (1U << (role))
+
+/**
+ * enum sandbox_check - Which calls of a system call a rule allows
+ * @SANDBOX_ANY: all
+ * @SANDBOX_ARG0: those whose first argument is @value; ARG1, ARG3 in the same
+ *	way. 32 bits are compared: the kernel looks at no more of them
+ * @SANDBOX_NO_EXEC: those that ask for no executable memory (third argument)
+ */
+enum sandbox_check {
+	SANDBOX_ANY,
+	SANDBOX_ARG0,
+	SANDBOX_ARG1,
+	SANDBOX_ARG3,
+	SANDBOX_NO_EXEC,
+};
+
+/**
+ * struct sandbox_rule - An allowed system call
+ * @name: its name; one that an architecture lacks is skipped there
+ * @roles: SANDBOX_BIT()s of the threads that may
+ * @check, @value: which calls
+ */
+struct sandbox_rule {
+	const char *name;
+	unsigned roles;
+	enum sandbox_check check;
+	uint64_t value;
+};
+
+/** sandbox_rules[] - For any architecture; ends with a NULL @name */
+extern const struct sandbox_rule sandbox_rules[];
+
+/** enum sandbox_layer - What may be in force; bits */
+enum sandbox_layer {
+	SANDBOX_NO_NEW_PRIVS = 1,
+	SANDBOX_CAPABILITIES = 2,
+	SANDBOX_LANDLOCK = 4,
+	SANDBOX_SECCOMP = 8,
+};
+
+struct sandbox;
+
+/**
+ * sandbox_create() - Compile the rules, find out what the host has
+ * @arch_rules: rules of the architecture, ends with a NULL @name
+ *
+ * Installs the handler of SIGSYS. Nothing is restricted yet.
+ */
+int sandbox_create(const struct sandbox_rule *arch_rules, struct log *log,
+		   struct sandbox **out, struct error *err);
+void sandbox_destroy(struct sandbox *sb);
+
+/**
+ * sandbox_enter() - The calling thread gives up what its role does not need
+ * @sb: NULL does nothing: the user asked for no sandbox
+ *
+ * A thread that is created afterwards by this one inherits its rules: rules
+ * of SANDBOX_MAIN include those of SANDBOX_VCPU.
+ *
+ * Return: 0, or negative errno with @err: the guest must not run then.
+ */
+int sandbox_enter(struct sandbox *sb, enum sandbox_role role,
+		  struct error *err);
+
+/**
+ * sandbox_enter_process() - What is a matter of the process, not of a thread
+ *
+ * Not dumpable, no core files, no more descriptors than there is use for.
+ * Context: main thread, before its sandbox_enter().
+ */
+int sandbox_enter_process(struct sandbox *sb, struct error *err);
+
+/** sandbox_layers() - SANDBOX_* layers that this host's kernel offers */
+unsigned sandbox_layers(void);
+
+/** sandbox_role_name() - "main", "vcpu", "io", "disk" */
+const char *sandbox_role_name(enum sandbox_role role);
+
+#endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which thread may make which system calls, on any architecture.
+ *
+ * A role is given what its code calls, and what the C library calls on its
+ * behalf. There is no open, no socket, no exec, and no executable memory in
+ * any of them. Main makes the threads of vCPUs, which inherit its rules:
+ * whatever a vCPU may do, main may.
+ */
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/if_tun.h>
+#include <linux/kvm.h>
+#include <linux/seccomp.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <termios.h>
+
+#include "vmm/sandbox.h"
+
+#define MAIN SANDBOX_BIT(SANDBOX_MAIN)
+#define VCPU (SANDBOX_BIT(SANDBOX_VCPU) | MAIN)
+#define IO   SANDBOX_BIT(SANDBOX_IO)
+#define DISK SANDBOX_BIT(SANDBOX_DISK)
+#define ALL  (VCPU | IO | DISK)
+
+#define IOCTL(request, roles)                             \
+	{                                                 \
+		"ioctl", (roles), SANDBOX_ARG1, (request) \
+	}
+
+const struct sandbox_rule sandbox_rules[] = {
+	/* Locks, memory, and the end of a thread. */
+	{ "futex", ALL, SANDBOX_ANY, 0 },
+	{ "mmap", ALL, SANDBOX_NO_EXEC, 0 },
+	{ "mprotect", ALL, SANDBOX_NO_EXEC, 0 },
+	{ "munmap", ALL, SANDBOX_ANY, 0 },
+	{ "madvise", ALL, SANDBOX_ANY, 0 },
+	{ "brk", ALL, SANDBOX_ANY, 0 },
+	{ "rt_sigprocmask", ALL, SANDBOX_ANY, 0 },
+	{ "rt_sigreturn", ALL, SANDBOX_ANY, 0 },
+	{ "restart_syscall", ALL, SANDBOX_ANY, 0 },
+	{ "exit", ALL, SANDBOX_ANY, 0 },
+	{ "exit_group", ALL, SANDBOX_ANY, 0 },
+	{ "prctl", ALL, SANDBOX_ARG0, PR_GET_NAME },
+	/* Lines of the log, and events. */
+	{ "write", ALL, SANDBOX_ANY, 0 },
+	{ "clock_gettime", ALL, SANDBOX_ANY, 0 },
+	/* Kicks of vCPUs. */
+	{ "getpid", VCPU | IO, SANDBOX_ANY, 0 },
+	{ "gettid", VCPU | IO, SANDBOX_ANY, 0 },
+	{ "tgkill", VCPU | IO, SANDBOX_ANY, 0 },
+
+	/* Threads of vCPUs, also after a reboot. */
+	{ "clone", MAIN, SANDBOX_ANY, 0 },
+	{ "clone3", MAIN, SANDBOX_ANY, 0 },
+	{ "set_robust_list", MAIN, SANDBOX_ANY, 0 },
+	{ "rseq", MAIN, SANDBOX_ANY, 0 },
+	{ "prctl", MAIN, SANDBOX_ARG0, PR_SET_NAME },
+	{ "prctl", MAIN, SANDBOX_ARG0, PR_GET_NO_NEW_PRIVS },
+	{ "seccomp", MAIN, SANDBOX_ARG0, SECCOMP_SET_MODE_FILTER },
+	/* Kernel and initrd are read again for a reboot. */
+	{ "pread64", MAIN, SANDBOX_ANY, 0 },
+	{ "fstat", MAIN, SANDBOX_ANY, 0 },
+	{ "newfstatat", MAIN, SANDBOX_ARG3, AT_EMPTY_PATH },
+	{ "lseek", MAIN, SANDBOX_ANY, 0 },
+	{ "getrandom", VCPU | IO, SANDBOX_ANY, 0 },
+	/* A KVM VM is made anew. */
+	IOCTL(KVM_CREATE_VM, MAIN),
+	IOCTL(KVM_CHECK_EXTENSION, MAIN),
+	IOCTL(KVM_SET_USER_MEMORY_REGION, MAIN),
+	IOCTL(KVM_CREATE_VCPU, MAIN),
+	IOCTL(KVM_CREATE_DEVICE, MAIN),
+	IOCTL(KVM_GET_DEVICE_ATTR, MAIN),
+	IOCTL(KVM_HAS_DEVICE_ATTR, MAIN),
+	IOCTL(KVM_IRQFD, MAIN),
+	IOCTL(KVM_SET_DEVICE_ATTR, VCPU),
+	IOCTL(KVM_IOEVENTFD, VCPU),
+	IOCTL(KVM_GET_ONE_REG, VCPU),
+	IOCTL(KVM_SET_ONE_REG, VCPU),
+	/* The guest runs; interrupts come from any thread but disks'. */
+	IOCTL(KVM_RUN, VCPU),
+	IOCTL(KVM_IRQ_LINE, VCPU | IO),
+	IOCTL(KVM_SIGNAL_MSI, VCPU | IO),
+	IOCTL(KVM_INTERRUPT, VCPU | IO),
+	{ "timerfd_settime", VCPU | IO, SANDBOX_ANY, 0 },
+
+	/* The event loop. */
+	{ "epoll_pwait", IO, SANDBOX_ANY, 0 },
+	{ "epoll_wait", IO, SANDBOX_ANY, 0 },
+	{ "epoll_ctl", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "read", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "readv", IO, SANDBOX_ANY, 0 },
+	{ "writev", IO, SANDBOX_ANY, 0 },
+	{ "close", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "ppoll", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "poll", MAIN | IO, SANDBOX_ANY, 0 },
+	/* Consoles. */
+	{ "accept4", IO, SANDBOX_ANY, 0 },
+	{ "recvfrom", IO, SANDBOX_ANY, 0 },
+	{ "sendto", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "getsockopt", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "fcntl", MAIN | IO, SANDBOX_ARG1, F_GETFL },
+	{ "fcntl", MAIN | IO, SANDBOX_ARG1, F_SETFL },
+	{ "fstat", IO, SANDBOX_ANY, 0 },
+	{ "newfstatat", IO, SANDBOX_ARG3, AT_EMPTY_PATH },
+	IOCTL(TIOCGWINSZ, IO),
+	IOCTL(TIOCGPGRP, IO),
+	IOCTL(TCGETS, MAIN | IO),
+	IOCTL(TCSETS, MAIN | IO),
+	IOCTL(TCSETSW, MAIN | IO),
+	{ "wait4", MAIN, SANDBOX_ANY, 0 },
+	{ "unlinkat", MAIN, SANDBOX_ARG0, (uint32_t)AT_FDCWD },
+	/* The network. */
+	IOCTL(TUNSETOFFLOAD, IO | VCPU),
+
+	/* Disks. */
+	{ "preadv", DISK, SANDBOX_ANY, 0 },
+	{ "pwritev", DISK, SANDBOX_ANY, 0 },
+	{ "fdatasync", DISK | MAIN, SANDBOX_ANY, 0 },
+	{ "fallocate", DISK, SANDBOX_ANY, 0 },
+	IOCTL(BLKDISCARD, DISK),
+	IOCTL(BLKZEROOUT, DISK),
+	{ 0 },
+};
