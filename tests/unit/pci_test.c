@@ -276,7 +276,7 @@ static void test_no_room(void **state)
 {
 	struct fixture *f = *state;
 	uint8_t body[0x100] = { 0 };
-	struct pci_dev pd;
+	struct pci_dev pd = { 0 };
 	static const struct pci_ids ids = { 0 };
 
 	pci_dev_init(&pd, f->vm, &ids);
