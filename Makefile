@@ -237,6 +237,7 @@ format: ## apply clang-format
 	$(Q)git ls-files '*.c' '*.h' | xargs clang-format -i
 
 -include tests/guest/$(ARCH)/rules.mk
+-include tests/prove/rules.mk
 
 # --- the rest ----------------------------------------------------------------
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What every proof has: values that may be anything, and a guest's memory.
+ *
+ * A proof is a main() that calls the function with all inputs that its
+ * comment states. It includes the source file, to get at what is static
+ * there. A function that is called nondet_* and has no body returns any value.
+ */
+#ifndef PRIVET_TESTS_PROVE_H
+#define PRIVET_TESTS_PROVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+bool nondet_bool(void);
+int nondet_int(void);
+uint8_t nondet_u8(void);
+uint16_t nondet_u16(void);
+uint32_t nondet_u32(void);
+uint64_t nondet_u64(void);
+size_t nondet_size(void);
+
+/* Nothing else is looked at from here on. */
+#define suppose(condition) __CPROVER_assume(condition)
+
+/* It holds for all that is looked at. */
+#define prove(condition) __CPROVER_assert(condition, #condition)
+
+/* An object of any content. */
+#define any(object) __CPROVER_havoc_object(&(object))
+
+/* Memory of @len bytes of any content, which is not changed by others. */
+static inline void *any_bytes(size_t len)
+{
+	void *at = malloc(len);
+
+	suppose(at != NULL);
+	return at;
+}
+
+#endif
