@@ -42,8 +42,8 @@ bench_machine='-M virt,aia=aplic-imsic -bios none'
 bench_tiny=shutdown
 
 # host_machine KIND: QEMU's arguments, in the array machine_args. It may also
-# set host_variant, the kernel's variant, and host_buses, where the devices
-# are put one by one.
+# set host_variant, the kernel's variant, host_buses, where the devices are put
+# one by one, and host_heartbeat=1, by which it is interrupted now and then.
 #
 # Vectors are off because QEMU 10 loses writes to mstatus.MPV: an illegal
 # instruction of a nested guest, such as the first use of a vector, would
