@@ -238,6 +238,7 @@ format: ## apply clang-format
 
 -include tests/guest/$(ARCH)/rules.mk
 -include tests/prove/rules.mk
+-include tests/fuzz/rules.mk
 
 # --- the rest ----------------------------------------------------------------
 
