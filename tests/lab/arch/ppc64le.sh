@@ -41,8 +41,8 @@ bench_tiny=power-off
 # busy machine, QEMU forgets to stop it: a guest that spins would take the host
 # along for good, one that does not for a while. Any interrupt ends that.
 #
-# The powernv kinds are bare metal. They need a BMC for switching off, which only
-# comes with the default devices, and each of their buses takes one device.
+# The powernv kinds are bare metal. They need a BMC for switching off, which
+# only comes with the default devices, and each of their buses takes one device.
 host_machine() {
 	local cpu=POWER9
 	case $1 in
