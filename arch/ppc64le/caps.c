@@ -75,9 +75,26 @@ static bool line_value(char *line, const char *key, char **value)
 	return true;
 }
 
+/* "2.2 (pvr 004e 1202)": both halves of it. */
+static void read_revision(const char *value, struct caps *caps)
+{
+	static const char before[] = "(pvr ";
+	const char *text = strstr(value, before);
+	char *middle, *end;
+
+	if (text == NULL)
+		return;
+	text += strlen(before);
+
+	unsigned long high = strtoul(text, &middle, 16);
+	unsigned long low = strtoul(middle, &end, 16);
+	if (middle != text && end != middle && *end == ')' &&
+	    high <= UINT16_MAX && low <= UINT16_MAX)
+		caps->pvr = (uint32_t)(high << 16 | low);
+}
+
 static void read_line(char *line, struct caps *caps)
 {
-	unsigned high = 0, low = 0;
 	char *value;
 
 	if (line_value(line, "timebase", &value)) {
@@ -90,11 +107,7 @@ static void read_line(char *line, struct caps *caps)
 	} else if (line_value(line, "platform", &value)) {
 		caps->nested = strstr(value, "pSeries") != NULL;
 	} else if (line_value(line, "revision", &value)) {
-		const char *pvr = strstr(value, "(pvr ");
-
-		if (pvr != NULL &&
-		    sscanf(pvr, "(pvr %4x %4x)", &high, &low) == 2)
-			caps->pvr = high << 16 | low;
+		read_revision(value, caps);
 	}
 }
 

@@ -61,7 +61,7 @@ static int probe(struct caps *caps, struct error *err)
 
 static void good_host_is_probed(void **state)
 {
-	struct caps caps;
+	struct caps caps = { 0 };
 	struct error err;
 
 	(void)state;
@@ -93,7 +93,7 @@ static void each_flag_is_its_own(void **state)
 		  offsetof(struct caps, rpt_invalidate) },
 		{ KVM_CAP_PPC_IRQ_XIVE, offsetof(struct caps, xive) },
 	};
-	struct caps caps;
+	struct caps caps = { 0 };
 	struct error err;
 
 	(void)state;
@@ -114,7 +114,7 @@ static void hosts_that_tell_less(void **state)
 		.ap_encodings = { 1, 2, 3, 4, 5, 6, 7, 8 },
 	};
 	const struct kvm_ppc_cpu_char nothing = { .behaviour = 1 };
-	struct caps caps;
+	struct caps caps = { 0 };
 	struct error err;
 
 	(void)state;
@@ -149,7 +149,7 @@ static void hosts_that_are_refused(void **state)
 		{ KVM_CAP_PPC_ENABLE_HCALL, "KVM_CAP_PPC_ENABLE_HCALL" },
 		{ KVM_CAP_PPC_MMU_RADIX, "hash page tables only" },
 	};
-	struct caps caps;
+	struct caps caps = { 0 };
 	struct error err;
 
 	(void)state;
@@ -176,7 +176,7 @@ static void hosts_that_are_refused(void **state)
 /* Each call fails once: an answer or an error, and nothing stays open. */
 static void calls_that_fail(void **state)
 {
-	struct caps caps;
+	struct caps caps = { 0 };
 	struct error err;
 	bool failed = true;
 
@@ -254,11 +254,13 @@ static void cpuinfo_of_another_kind(void **state)
 		"revision : 2.2 (pvr\n",
 		"revision : 2.2 (pvr zz zz)\n",
 		"revision : (pvr 004e\n",
+		"revision : (pvr 004e 1202\n",
+		"revision : (pvr 1004e 1202)\n",
+		"revision : (pvr -1 1202)\n",
 	};
-	char *line = malloc(100000);
+	static char line[100000];
 
 	(void)state;
-	assert_non_null(line);
 	for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
 		struct caps caps = { .timebase_hz = 5, .pvr = 6 };
 
@@ -268,12 +270,10 @@ static void cpuinfo_of_another_kind(void **state)
 	}
 
 	struct caps caps = { .timebase_hz = 5 };
-	memset(line, 'x', 99999);
-	line[99999] = '\0';
+	memset(line, 'x', sizeof(line) - 1);
 	read_cpuinfo(line, &caps);
 	caps_read_cpuinfo("/nonexistent", &caps);
 	assert_int_equal(caps.timebase_hz, 5);
-	free(line);
 }
 
 static const struct host_item *find(const struct host_report *report,

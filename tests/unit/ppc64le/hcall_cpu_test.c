@@ -25,7 +25,7 @@ static void unknown_calls(void **state)
 	struct core *c = *state;
 
 	for (size_t i = 0; i < ARRAY_SIZE(unknown); i++) {
-		assert_int_equal(core_call(c, 0, unknown[i], NULL, 0),
+		assert_int_equal(core_call(c, 0, unknown[i], unknown, 0),
 				 H_FUNCTION);
 		assert_true(c->call.args[0] == CORE_JUNK(0));
 		assert_true(c->call.args[1] == CORE_JUNK(1));
