@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * virtq_chain_read(), _write(), _slice(), _dirty(): a chain's buffers are not
+ * left, whatever the offset and the length.
+ *
+ * For chains of up to two readable and two writable pieces of 1 to 2^32 - 1
+ * bytes each, and every offset and length.
+ *
+ * Does not cover: chains of more pieces.
+ */
+#include "tests/prove/ram.h"
+#include "devices/virtq_chain.c"
+
+static void add(struct virtq_chain *chain, unsigned *nr, uint64_t *total)
+{
+	uint32_t len = nondet_u32();
+
+	suppose(len > 0);
+	chain->iov[chain->nr_out + chain->nr_in] = (struct iovec){
+		.iov_base = any_bytes(len),
+		.iov_len = len,
+	};
+	(*nr)++;
+	*total += len;
+}
+
+int main(void)
+{
+	struct virtq vq = { 0 };
+	struct virtq_chain chain = { 0 };
+	struct iovec iov[2];
+	uint64_t off = nondet_u64();
+	size_t len = nondet_size();
+	unsigned nr_out = nondet_u32(), nr_in = nondet_u32();
+	unsigned max = nondet_u32();
+
+	suppose(nr_out <= 2 && nr_in <= 2 && max <= 2);
+	for (unsigned i = 0; i < nr_out; i++)
+		add(&chain, &chain.nr_out, &chain.out_len);
+	for (unsigned i = 0; i < nr_in; i++)
+		add(&chain, &chain.nr_in, &chain.in_len);
+
+	bool writable = nondet_bool();
+	int count = virtq_chain_slice(&chain, writable, off, len, iov, max);
+	prove(count >= -ERANGE && count <= (int)max);
+	if (count > 0) {
+		prove(__CPROVER_w_ok(iov[0].iov_base, iov[0].iov_len));
+		prove(__CPROVER_w_ok(iov[count - 1].iov_base,
+				     iov[count - 1].iov_len));
+	}
+	virtq_chain_dirty(&vq, &chain, nondet_u64());
+
+	suppose(len <= 64);
+	uint8_t *buf = any_bytes(len);
+	size_t done = virtq_chain_read(&chain, off, buf, len);
+	prove(done <= len);
+	done = virtq_chain_write(&vq, &chain, off, buf, len);
+	prove(done <= len);
+	return 0;
+}
