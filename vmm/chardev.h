@@ -133,6 +133,15 @@ int chardev_start(struct chardev *cd, struct error *err);
 void chardev_close(struct chardev *cd);
 
 /**
+ * chardev_folder() - Where chardev_close() will remove a name
+ *
+ * Return: a descriptor of the folder of the socket or link that was made, kept
+ * open so that the name can be removed when no path can be opened any more;
+ * -1: nothing will be removed.
+ */
+int chardev_folder(const struct chardev *cd);
+
+/**
  * chardev_idle() - Whether there is nothing to wait for
  *
  * Return: true when all output is with the host, or nobody takes any, and no

@@ -110,6 +110,8 @@ struct chardev_ops {
  * struct chardev - What every backend's struct begins with
  * @ops: the backend; NULL for CHARDEV_NULL
  * @env, @name, @path, @append: copied at chardev_open()
+ * @folder: O_PATH descriptor of @path's folder, when a name has to be removed
+ *	from it at the end; else -1
  * @lock: a leaf lock; guards the members up to @progress_ns
  * @moved: what chardev_drain() waits for may have come
  * @reader: somebody takes output
@@ -136,6 +138,7 @@ struct chardev {
 	struct chardev_env env;
 	char *name;
 	char *path;
+	int folder;
 	bool append;
 
 	pthread_mutex_t lock;
@@ -178,6 +181,16 @@ extern const struct chardev_ops chardev_fd_ops;
 
 /** chardev_check_new() - Whether something can be made at cd->path */
 int chardev_check_new(struct chardev *cd, struct error *err);
+
+/** chardev_leaf() - The last part of cd->path, for use with cd->folder */
+const char *chardev_leaf(const struct chardev *cd);
+
+/**
+ * chardev_open_folder() - Set cd->folder: there is a name to remove at the end
+ *
+ * Return: 0 or negative errno.
+ */
+int chardev_open_folder(struct chardev *cd);
 
 /*
  * chardev.c, for backends.

@@ -5,6 +5,7 @@
 #include "vmm/chardev_impl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -40,6 +41,8 @@ static void free_chardev(struct chardev *cd)
 	free(cd->rx.data);
 	free(cd->name);
 	free(cd->path);
+	if (cd->folder >= 0)
+		close(cd->folder);
 	free(cd);
 }
 
@@ -77,6 +80,7 @@ static struct chardev *alloc_chardev(const struct chardev_env *env,
 	if (cd == NULL)
 		return NULL;
 	init_sync(cd);
+	cd->folder = -1;
 	cd->ops = ops;
 	cd->env = *env;
 	cd->kick.fn = chardev_on_kick;
@@ -134,28 +138,53 @@ err_timer:
 	return ret;
 }
 
-/* What access() says of the folder of @path. */
-static int check_folder(const char *path)
+const char *chardev_leaf(const struct chardev *cd)
 {
-	const char *slash = strrchr(path, '/');
-	int ret;
+	const char *slash = strrchr(cd->path, '/');
 
-	if (slash == NULL) {
-		ret = access(".", W_OK | X_OK);
-	} else {
-		/* With its slash: that is right for the root, too. */
-		char *folder = strndup(path, (size_t)(slash - path) + 1);
-		if (folder == NULL)
-			return -ENOMEM;
-		ret = access(folder, W_OK | X_OK);
-		free(folder);
-	}
-	return ret < 0 ? -errno : 0;
+	return slash == NULL ? cd->path : slash + 1;
+}
+
+/* The caller frees it. With its slash: that is right for the root, too. */
+static char *folder_of(const struct chardev *cd)
+{
+	size_t len = (size_t)(chardev_leaf(cd) - cd->path);
+
+	return len == 0 ? strdup(".") : strndup(cd->path, len);
+}
+
+int chardev_open_folder(struct chardev *cd)
+{
+	char *folder = folder_of(cd);
+	if (folder == NULL)
+		return -ENOMEM;
+
+	cd->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int ret = cd->folder < 0 ? -errno : 0;
+	free(folder);
+	return ret;
+}
+
+int chardev_folder(const struct chardev *cd)
+{
+	return cd->folder;
+}
+
+/* What access() says of the folder. */
+static int check_folder(const struct chardev *cd)
+{
+	char *folder = folder_of(cd);
+	if (folder == NULL)
+		return -ENOMEM;
+
+	int ret = access(folder, W_OK | X_OK) < 0 ? -errno : 0;
+	free(folder);
+	return ret;
 }
 
 int chardev_check_new(struct chardev *cd, struct error *err)
 {
-	int ret = check_folder(cd->path);
+	int ret = check_folder(cd);
 
 	if (ret < 0)
 		return error_host(err, ret,

@@ -127,7 +127,9 @@ static int pty_make(struct chardev *cd, struct error *err)
 	if (cd->path == NULL)
 		return 0;
 
-	int ret = symlink(p->slave, cd->path) < 0 ? -errno : 0;
+	int ret = chardev_open_folder(cd);
+	if (ret == 0 && symlink(p->slave, cd->path) < 0)
+		ret = -errno;
 	if (ret == -EEXIST && is_old_link(cd->path)) {
 		unlink(cd->path);
 		ret = symlink(p->slave, cd->path) < 0 ? -errno : 0;
@@ -141,11 +143,15 @@ static int pty_make(struct chardev *cd, struct error *err)
 static void remove_link(struct chardev_pty *p)
 {
 	char target[sizeof(p->slave)] = { 0 };
+	int folder = p->cd.folder;
 
+	if (!p->linked || folder < 0)
+		return;
 	/* Another monitor may have taken the path over. */
-	if (p->linked && readlink(p->cd.path, target, sizeof(target) - 1) > 0 &&
+	const char *leaf = chardev_leaf(&p->cd);
+	if (readlinkat(folder, leaf, target, sizeof(target) - 1) > 0 &&
 	    strcmp(target, p->slave) == 0)
-		unlink(p->cd.path);
+		unlinkat(folder, leaf, 0);
 }
 
 static int open_master(struct chardev_pty *p, struct error *err)

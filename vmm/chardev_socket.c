@@ -199,10 +199,13 @@ static int bind_path(struct chardev_socket *s, int fd,
 	const char *path = s->cd.path;
 	struct stat st;
 
+	int ret = chardev_open_folder(&s->cd);
+	if (ret < 0)
+		return ret;
 	if (bind(fd, (const struct sockaddr *)addr, sizeof(*addr)) < 0)
 		return -errno;
 	if (lstat(path, &st) < 0 || listen(fd, 4) < 0) {
-		int ret = -errno;
+		ret = -errno;
 		unlink(path);
 		return ret;
 	}
@@ -277,9 +280,11 @@ static void socket_close(struct chardev *cd)
 	ev_timer_destroy(&s->retry);
 	if (s->listener.fd >= 0)
 		close(s->listener.fd);
-	if (s->bound && lstat(cd->path, &st) == 0 && st.st_dev == s->dev &&
-	    st.st_ino == s->ino)
-		unlink(cd->path);
+	if (s->bound && cd->folder >= 0 &&
+	    fstatat(cd->folder, chardev_leaf(cd), &st, AT_SYMLINK_NOFOLLOW) ==
+		    0 &&
+	    st.st_dev == s->dev && st.st_ino == s->ino)
+		unlinkat(cd->folder, chardev_leaf(cd), 0);
 }
 
 static int socket_check(struct chardev *cd, struct error *err)

@@ -234,6 +234,9 @@ void config_free(struct vm_config *cfg)
 	free(cfg->dump_dtb);
 	free(cfg->kvm_path);
 	free(cfg->status_file);
+	free(cfg->jail.user);
+	free(cfg->jail.folder);
+	free(cfg->jail.cgroup);
 	*cfg = (struct vm_config){ 0 };
 }
 

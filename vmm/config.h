@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include "vmm/chardev.h"
 #include "vmm/device.h"
+#include "vmm/jail.h"
 #include "vmm/log.h"
 
 #define CONFIG_MAX_DEVICES  32
@@ -68,6 +69,7 @@ struct file_config {
  * @no_reboot: end instead of rebooting
  * @nodefaults: no device that was not asked for
  * @sandbox: threads give up the rights that they do not need
+ * @jail: what a monitor that root starts gives up besides
  * @no_ioeventfd, @no_irqfd: use the paths for hosts without them
  */
 struct vm_config {
@@ -89,6 +91,7 @@ struct vm_config {
 	bool no_ioeventfd;
 	bool no_irqfd;
 	bool sandbox;
+	struct jail_config jail;
 	enum log_level loglevel;
 	struct console_config consoles[CONFIG_MAX_CONSOLES];
 	unsigned nr_consoles;

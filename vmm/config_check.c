@@ -168,6 +168,16 @@ static bool wants_default_console(const struct vm_config *cfg)
 	return true;
 }
 
+static int check_jail(const struct vm_config *cfg, struct error *err)
+{
+	if (cfg->sandbox || (cfg->jail.user == NULL && !cfg->jail.folder))
+		return 0;
+	return error_usage(err,
+			   "--%s is part of the sandbox; leave it or "
+			   "--sandbox off out",
+			   cfg->jail.user != NULL ? "user" : "jail");
+}
+
 int config_check(struct vm_config *cfg, struct error *err)
 {
 	if (cfg->kernel.path == NULL && cfg->kernel.fd < 0)
@@ -188,5 +198,7 @@ int config_check(struct vm_config *cfg, struct error *err)
 		ret = check_consoles(cfg, err);
 	if (ret == 0)
 		ret = check_fds(cfg, err);
+	if (ret == 0)
+		ret = check_jail(cfg, err);
 	return ret;
 }

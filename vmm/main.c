@@ -12,6 +12,7 @@
 
 #include "vmm/arch.h"
 #include "vmm/host.h"
+#include "vmm/jail.h"
 #include "vmm/json.h"
 #include "vmm/signals.h"
 #include "vmm/vm.h"
@@ -122,6 +123,20 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	return status;
 }
 
+/* With --jail the machine is in a child, and its end is that of this process.
+ */
+static enum exit_status run_in_jail(const struct vm_config *cfg,
+				    struct log *log)
+{
+	struct error err = { .status = EXIT_STATUS_ERROR };
+	int status;
+	int ret = jail_start(&cfg->jail, &status, &err);
+
+	if (ret < 0)
+		return report_error(log, &err);
+	return ret == 0 ? run_machine(cfg, log) : (enum exit_status)status;
+}
+
 static enum exit_status cmd_run(int argc, char **argv)
 {
 	struct log log = { .fd = STDERR_FILENO,
@@ -146,7 +161,7 @@ static enum exit_status cmd_run(int argc, char **argv)
 	} else {
 		log.level = cfg.loglevel;
 		log.name = cfg.name;
-		status = run_machine(&cfg, &log);
+		status = run_in_jail(&cfg, &log);
 	}
 	config_free(&cfg);
 	return status;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The sandbox.
+ * The sandbox: its layers, and what happens when a rule is broken.
  *
- * Filters are compiled once, by libseccomp, and loaded by each thread with one
- * system call. The handler of SIGSYS may run anywhere, in the middle of
+ * The handler of SIGSYS may run anywhere, in the middle of
  * malloc() too: it uses a table of names made beforehand, and write().
  */
 #include "vmm/sandbox.h"
@@ -11,23 +10,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
-#include <seccomp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "vmm/jail.h"
 #include "vmm/log.h"
-
-/* A filter of more instructions than the kernel takes is not written. */
-#define MAX_FILTER 4096U
 
 /* Descriptors beyond those that are open: new KVM objects and clients. */
 #define SPARE_FDS 256U
@@ -35,30 +29,21 @@
 /* Landlock's rights of its first version; each later one only adds some. */
 #define LANDLOCK_FS_V1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
-/**
- * struct filter - A compiled filter
- * @insns: owned
- * @len: instructions
- */
-struct filter {
-	struct sock_filter *insns;
-	unsigned short len;
-};
-
 struct sandbox {
 	struct log *log;
 	unsigned layers;
 	int ruleset_fd;
-	struct filter filters[SANDBOX_NR_ROLES];
+	int main_ruleset_fd;
+	struct sandbox_filter filters[SANDBOX_GUARD];
+	struct jail *jail;
 };
 
 const char *sandbox_role_name(enum sandbox_role role)
 {
 	static const char *const names[SANDBOX_NR_ROLES] = {
-		[SANDBOX_MAIN] = "main",
-		[SANDBOX_VCPU] = "vcpu",
-		[SANDBOX_IO] = "io",
-		[SANDBOX_DISK] = "disk",
+		[SANDBOX_MAIN] = "main",   [SANDBOX_VCPU] = "vcpu",
+		[SANDBOX_IO] = "io",       [SANDBOX_DISK] = "disk",
+		[SANDBOX_GUARD] = "guard",
 	};
 
 	return names[role];
@@ -133,92 +118,15 @@ static int catch_violations(struct error *err)
 }
 
 /*
- * Compiling the rules.
+ * The layers.
  */
-
-static int add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
-{
-	static const struct scmp_arg_cmp compare[] = {
-		[SANDBOX_ARG0] = { 0, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0 },
-		[SANDBOX_ARG1] = { 1, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0 },
-		[SANDBOX_ARG3] = { 3, SCMP_CMP_MASKED_EQ, UINT32_MAX, 0 },
-		[SANDBOX_NO_EXEC] = { 2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0 },
-	};
-	int nr = seccomp_syscall_resolve_name(rule->name);
-
-	/* Negative: another architecture's. */
-	if (nr < 0)
-		return 0;
-	if (rule->check == SANDBOX_ANY)
-		return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, 0, NULL);
-
-	struct scmp_arg_cmp cmp = compare[rule->check];
-
-	cmp.datum_b = rule->value;
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, nr, 1, &cmp);
-}
-
-static int add_rules(scmp_filter_ctx ctx, const struct sandbox_rule *rules,
-		     enum sandbox_role role)
-{
-	int ret = 0;
-
-	for (; ret == 0 && rules->name != NULL; rules++) {
-		if (rules->roles & SANDBOX_BIT(role))
-			ret = add_rule(ctx, rules);
-	}
-	return ret;
-}
-
-/* libseccomp 2.5 writes a filter to a descriptor only. */
-static int export_filter(scmp_filter_ctx ctx, struct filter *out)
-{
-	int fd = memfd_create("filter", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-
-	int ret = seccomp_export_bpf(ctx, fd);
-	off_t size = lseek(fd, 0, SEEK_END);
-	if (ret == 0 &&
-	    (size <= 0 ||
-	     (size_t)size > MAX_FILTER * sizeof(struct sock_filter)))
-		ret = -E2BIG;
-	if (ret < 0)
-		goto out;
-	out->insns = malloc((size_t)size);
-	if (out->insns == NULL)
-		ret = -ENOMEM;
-	else if (pread(fd, out->insns, (size_t)size, 0) != size)
-		ret = -EIO;
-	out->len = (unsigned short)((size_t)size / sizeof(struct sock_filter));
-out:
-	close(fd);
-	return ret;
-}
-
-static int compile(struct sandbox *sb, enum sandbox_role role,
-		   const struct sandbox_rule *arch_rules)
-{
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_TRAP);
-	if (ctx == NULL)
-		return -ENOMEM;
-
-	/* A tree: the rules' number then hardly matters for a call's cost. */
-	seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-	int ret = add_rules(ctx, sandbox_rules, role);
-	if (ret == 0)
-		ret = add_rules(ctx, arch_rules, role);
-	if (ret == 0)
-		ret = export_filter(ctx, &sb->filters[role]);
-	seccomp_release(ctx);
-	return ret;
-}
 
 static int compile_all(struct sandbox *sb,
 		       const struct sandbox_rule *arch_rules, struct error *err)
 {
-	for (unsigned role = 0; role < SANDBOX_NR_ROLES; role++) {
-		int ret = compile(sb, role, arch_rules);
+	for (unsigned role = 0; role < ARRAY_SIZE(sb->filters); role++) {
+		int ret = sandbox_filter_compile(role, arch_rules,
+						 &sb->filters[role]);
 
 		if (ret < 0)
 			return error_host(err, ret,
@@ -229,10 +137,6 @@ static int compile_all(struct sandbox *sb,
 	}
 	return 0;
 }
-
-/*
- * The layers.
- */
 
 /* Return: the version of Landlock's interface; 0 without it. */
 static int landlock_version(void)
@@ -255,26 +159,72 @@ unsigned sandbox_layers(void)
 	return layers;
 }
 
-/* Every right of the file system that is known is denied everywhere. */
-static int make_ruleset(struct sandbox *sb, struct error *err)
+static uint64_t known_rights(void)
 {
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs =
-			LANDLOCK_FS_V1 | LANDLOCK_ACCESS_FS_MAKE_SYM,
+	/* What each version added; its headers may be older than the kernel. */
+	static const struct {
+		int version;
+		uint64_t right;
+	} added[] = {
+		{ 2, 1ULL << 13 /* refer */ },
+		{ 3, 1ULL << 14 /* truncate */ },
+		{ 5, 1ULL << 15 /* ioctl of a device */ },
+	};
+	uint64_t rights = LANDLOCK_FS_V1 | LANDLOCK_ACCESS_FS_MAKE_SYM;
+
+	for (size_t i = 0; i < ARRAY_SIZE(added); i++) {
+		if (landlock_version() >= added[i].version)
+			rights |= added[i].right;
+	}
+	return rights;
+}
+
+/* Every right of the file system that is known is denied everywhere. */
+static int make_ruleset(int *fd, struct error *err)
+{
+	const struct landlock_ruleset_attr attr = {
+		.handled_access_fs = known_rights(),
 	};
 
-	if (!(sb->layers & SANDBOX_LANDLOCK))
-		return 0;
-	if (landlock_version() >= 2)
-		attr.handled_access_fs |= LANDLOCK_ACCESS_FS_REFER;
-	sb->ruleset_fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
-				      sizeof(attr), 0);
-	if (sb->ruleset_fd < 0)
+	*fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
+	if (*fd < 0)
 		return error_host(err, -errno,
 				  "sandbox: cannot create a Landlock ruleset: "
 				  "%s",
 				  strerror(errno));
 	return 0;
+}
+
+static int make_rulesets(struct sandbox *sb, struct error *err)
+{
+	if (!(sb->layers & SANDBOX_LANDLOCK))
+		return 0;
+
+	int ret = make_ruleset(&sb->ruleset_fd, err);
+	return ret < 0 ? ret : make_ruleset(&sb->main_ruleset_fd, err);
+}
+
+int sandbox_may_remove(struct sandbox *sb, int folder, struct error *err)
+{
+	const struct landlock_path_beneath_attr attr = {
+		.allowed_access = LANDLOCK_ACCESS_FS_REMOVE_FILE,
+		.parent_fd = folder,
+	};
+
+	if (sb == NULL || !(sb->layers & SANDBOX_LANDLOCK))
+		return 0;
+	if (syscall(SYS_landlock_add_rule, sb->main_ruleset_fd,
+		    LANDLOCK_RULE_PATH_BENEATH, &attr, 0) < 0)
+		return error_host(err, -errno,
+				  "sandbox: cannot keep the right to remove a "
+				  "console's name: %s",
+				  strerror(errno));
+	return 0;
+}
+
+void sandbox_set_jail(struct sandbox *sb, struct jail *jail)
+{
+	sb->jail = jail;
 }
 
 static void warn_missing(const struct sandbox *sb)
@@ -298,11 +248,12 @@ int sandbox_create(const struct sandbox_rule *arch_rules, struct log *log,
 	sb->log = log;
 	sb->layers = sandbox_layers();
 	sb->ruleset_fd = -1;
+	sb->main_ruleset_fd = -1;
 	int ret = catch_violations(err);
 	if (ret == 0)
 		ret = compile_all(sb, arch_rules, err);
 	if (ret == 0)
-		ret = make_ruleset(sb, err);
+		ret = make_rulesets(sb, err);
 	if (ret < 0) {
 		sandbox_destroy(sb);
 		return ret;
@@ -316,52 +267,66 @@ void sandbox_destroy(struct sandbox *sb)
 {
 	if (sb == NULL)
 		return;
-	for (unsigned role = 0; role < SANDBOX_NR_ROLES; role++)
-		free(sb->filters[role].insns);
+	for (unsigned role = 0; role < ARRAY_SIZE(sb->filters); role++)
+		sandbox_filter_free(&sb->filters[role]);
 	if (sb->ruleset_fd >= 0)
 		close(sb->ruleset_fd);
+	if (sb->main_ruleset_fd >= 0)
+		close(sb->main_ruleset_fd);
 	free(sb);
 }
 
-static int drop_capabilities(void)
+int sandbox_drop_capabilities(void)
 {
 	struct __user_cap_header_struct header = {
 		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 	struct __user_cap_data_struct data[2] = { 0 };
 
+	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
+}
+
+/* While there is the right to do so: nothing that is executed gets them. */
+static void drop_bounding_set(void)
+{
 	/* -EINVAL: a kernel without ambient capabilities. */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
 	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
 	     cap++)
 		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
-	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-static int load_filter(const struct filter *filter)
+static int restrict_files(const struct sandbox *sb, enum sandbox_role role)
 {
-	struct sock_fprog program = {
-		.len = filter->len,
-		.filter = filter->insns,
-	};
+	int fd = role == SANDBOX_MAIN ? sb->main_ruleset_fd : sb->ruleset_fd;
 
-	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program) < 0)
-		return -errno;
-	return 0;
-}
-
-static int restrict_files(const struct sandbox *sb)
-{
 	if (!(sb->layers & SANDBOX_LANDLOCK))
 		return 0;
-	if (syscall(SYS_landlock_restrict_self, sb->ruleset_fd, 0) < 0)
+	if (syscall(SYS_landlock_restrict_self, fd, 0) < 0)
 		return -errno;
 	return 0;
+}
+
+/* What a thread inherits: identity, capabilities, the view of files. */
+static int enter_inherited(const struct sandbox *sb, enum sandbox_role role,
+			   const char **what)
+{
+	drop_bounding_set();
+	*what = "--jail, --user";
+	int ret = jail_enter_thread(sb->jail);
+	if (ret < 0)
+		return ret;
+	*what = "capabilities";
+	ret = sandbox_drop_capabilities();
+	if (ret < 0)
+		return ret;
+	*what = "Landlock";
+	return restrict_files(sb, role);
 }
 
 /*
- * A vCPU thread of a rebooted machine comes from a restricted main thread: it
- * has nothing left to give up but system calls.
+ * The thread of a vCPU comes from main, which has given up all of that: only
+ * system calls are left to it.
  */
 static int enter_layers(const struct sandbox *sb, enum sandbox_role role,
 			const char **what)
@@ -371,20 +336,14 @@ static int enter_layers(const struct sandbox *sb, enum sandbox_role role,
 	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return -errno;
 	if (role != SANDBOX_VCPU) {
-		*what = "capabilities";
-		int ret = drop_capabilities();
-		if (ret < 0)
-			return ret;
-
-		*what = "Landlock";
-		ret = restrict_files(sb);
+		int ret = enter_inherited(sb, role, what);
 		if (ret < 0)
 			return ret;
 	}
 	*what = "seccomp";
 	if (!(sb->layers & SANDBOX_SECCOMP))
 		return 0;
-	return load_filter(&sb->filters[role]);
+	return sandbox_filter_load(&sb->filters[role]);
 }
 
 int sandbox_enter(struct sandbox *sb, enum sandbox_role role, struct error *err)

@@ -17,14 +17,20 @@
 #include <stdio.h>
 #include "vmm/error.h"
 
+struct jail;
 struct log;
+struct sock_filter;
 
-/** enum sandbox_role - What a thread is there for */
+/**
+ * enum sandbox_role - What a thread is there for
+ * @SANDBOX_GUARD: the process that restores the terminal, see vmm/term.c
+ */
 enum sandbox_role {
 	SANDBOX_MAIN,
 	SANDBOX_VCPU,
 	SANDBOX_IO,
 	SANDBOX_DISK,
+	SANDBOX_GUARD,
 	SANDBOX_NR_ROLES,
 };
 
@@ -36,6 +42,9 @@ enum sandbox_role {
  * @SANDBOX_ARG0: those whose first argument is @value; ARG1, ARG3 in the same
  *	way. 32 bits are compared: the kernel looks at no more of them
  * @SANDBOX_NO_EXEC: those that ask for no executable memory (third argument)
+ * @SANDBOX_SELF: those whose first argument is this process
+ * @SANDBOX_THREAD: those that make a thread, not a process (flags first)
+ * @SANDBOX_NOSYS: none: the kernel says that it does not have it
  */
 enum sandbox_check {
 	SANDBOX_ANY,
@@ -43,6 +52,9 @@ enum sandbox_check {
 	SANDBOX_ARG1,
 	SANDBOX_ARG3,
 	SANDBOX_NO_EXEC,
+	SANDBOX_SELF,
+	SANDBOX_THREAD,
+	SANDBOX_NOSYS,
 };
 
 /**
@@ -60,6 +72,37 @@ struct sandbox_rule {
 
 /** sandbox_rules[] - For any architecture; ends with a NULL @name */
 extern const struct sandbox_rule sandbox_rules[];
+
+/**
+ * struct sandbox_filter - Compiled rules of a role
+ * @insns: owned
+ * @len: instructions
+ */
+struct sandbox_filter {
+	struct sock_filter *insns;
+	unsigned short len;
+};
+
+/**
+ * sandbox_filter_compile() - Make the filter of a role
+ * @arch_rules: rules of the architecture, ends with a NULL @name
+ *
+ * It names this process: a child needs one of its own.
+ *
+ * Return: 0 or negative errno.
+ */
+int sandbox_filter_compile(enum sandbox_role role,
+			   const struct sandbox_rule *arch_rules,
+			   struct sandbox_filter *out);
+
+/**
+ * sandbox_filter_load() - The calling thread is held to the filter
+ *
+ * Context: any, a child of fork() too. no_new_privs is set.
+ * Return: 0 or negative errno.
+ */
+int sandbox_filter_load(const struct sandbox_filter *filter);
+void sandbox_filter_free(struct sandbox_filter *filter);
 
 /** enum sandbox_layer - What may be in force; bits */
 enum sandbox_layer {
@@ -100,6 +143,23 @@ int sandbox_enter(struct sandbox *sb, enum sandbox_role role,
  * Context: main thread, before its sandbox_enter().
  */
 int sandbox_enter_process(struct sandbox *sb, struct error *err);
+
+/**
+ * sandbox_may_remove() - Main may remove files from this folder
+ * @folder: any descriptor of it
+ *
+ * Context: main thread, before its sandbox_enter().
+ */
+int sandbox_may_remove(struct sandbox *sb, int folder, struct error *err);
+
+/**
+ * sandbox_set_jail() - Threads enter this jail, too
+ * @jail: not owned; may be NULL
+ */
+void sandbox_set_jail(struct sandbox *sb, struct jail *jail);
+
+/** sandbox_drop_capabilities() - Of the calling thread; 0 or negative errno */
+int sandbox_drop_capabilities(void);
 
 /** sandbox_layers() - SANDBOX_* layers that this host's kernel offers */
 unsigned sandbox_layers(void);

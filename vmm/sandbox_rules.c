@@ -24,6 +24,9 @@
 #define DISK SANDBOX_BIT(SANDBOX_DISK)
 #define ALL  (VCPU | IO | DISK)
 
+/* Restores the terminal when the monitor is dead; nothing else. */
+#define GUARD SANDBOX_BIT(SANDBOX_GUARD)
+
 #define IOCTL(request, roles)                             \
 	{                                                 \
 		"ioctl", (roles), SANDBOX_ARG1, (request) \
@@ -38,10 +41,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "madvise", ALL, SANDBOX_ANY, 0 },
 	{ "brk", ALL, SANDBOX_ANY, 0 },
 	{ "rt_sigprocmask", ALL, SANDBOX_ANY, 0 },
-	{ "rt_sigreturn", ALL, SANDBOX_ANY, 0 },
+	{ "rt_sigreturn", ALL | GUARD, SANDBOX_ANY, 0 },
 	{ "restart_syscall", ALL, SANDBOX_ANY, 0 },
 	{ "exit", ALL, SANDBOX_ANY, 0 },
-	{ "exit_group", ALL, SANDBOX_ANY, 0 },
+	{ "exit_group", ALL | GUARD, SANDBOX_ANY, 0 },
 	{ "prctl", ALL, SANDBOX_ARG0, PR_GET_NAME },
 	/* Lines of the log, and events. */
 	{ "write", ALL, SANDBOX_ANY, 0 },
@@ -49,11 +52,12 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* Kicks of vCPUs. */
 	{ "getpid", VCPU | IO, SANDBOX_ANY, 0 },
 	{ "gettid", VCPU | IO, SANDBOX_ANY, 0 },
-	{ "tgkill", VCPU | IO, SANDBOX_ANY, 0 },
+	{ "tgkill", VCPU | IO, SANDBOX_SELF, 0 },
 
 	/* Threads of vCPUs, also after a reboot. */
-	{ "clone", MAIN, SANDBOX_ANY, 0 },
-	{ "clone3", MAIN, SANDBOX_ANY, 0 },
+	{ "clone", MAIN, SANDBOX_THREAD, 0 },
+	/* Its flags are in memory, where nobody can check them. */
+	{ "clone3", MAIN, SANDBOX_NOSYS, 0 },
 	{ "set_robust_list", MAIN, SANDBOX_ANY, 0 },
 	{ "rseq", MAIN, SANDBOX_ANY, 0 },
 	{ "prctl", MAIN, SANDBOX_ARG0, PR_SET_NAME },
@@ -89,7 +93,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "epoll_pwait", IO, SANDBOX_ANY, 0 },
 	{ "epoll_wait", IO, SANDBOX_ANY, 0 },
 	{ "epoll_ctl", MAIN | IO, SANDBOX_ANY, 0 },
-	{ "read", MAIN | IO, SANDBOX_ANY, 0 },
+	{ "read", MAIN | IO | GUARD, SANDBOX_ANY, 0 },
 	{ "readv", IO, SANDBOX_ANY, 0 },
 	{ "writev", IO, SANDBOX_ANY, 0 },
 	{ "close", MAIN | IO, SANDBOX_ANY, 0 },
@@ -106,11 +110,14 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "newfstatat", IO, SANDBOX_ARG3, AT_EMPTY_PATH },
 	IOCTL(TIOCGWINSZ, IO),
 	IOCTL(TIOCGPGRP, IO),
-	IOCTL(TCGETS, MAIN | IO),
-	IOCTL(TCSETS, MAIN | IO),
+	IOCTL(TCGETS, MAIN | IO | GUARD),
+	IOCTL(TCSETS, MAIN | IO | GUARD),
 	IOCTL(TCSETSW, MAIN | IO),
 	{ "wait4", MAIN, SANDBOX_ANY, 0 },
-	{ "unlinkat", MAIN, SANDBOX_ARG0, (uint32_t)AT_FDCWD },
+	/* Names of sockets and links; Landlock says from which folders. */
+	{ "newfstatat", MAIN, SANDBOX_ARG3, AT_SYMLINK_NOFOLLOW },
+	{ "readlinkat", MAIN, SANDBOX_ANY, 0 },
+	{ "unlinkat", MAIN, SANDBOX_ANY, 0 },
 	/* The network. */
 	IOCTL(TUNSETOFFLOAD, IO | VCPU),
 

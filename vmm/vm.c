@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/jail.h"
 #include "vmm/sandbox.h"
 
 static int open_file(const struct file_config *file, const char *what, int *out,
@@ -250,7 +251,14 @@ static int create_sandbox(struct vm *vm, struct error *err)
 {
 	if (!vm->cfg->sandbox)
 		return 0;
-	return sandbox_create(arch_sandbox_rules, vm->log, &vm->sandbox, err);
+
+	int ret = jail_create(&vm->cfg->jail, &vm->jail, err);
+	if (ret == 0)
+		ret = sandbox_create(arch_sandbox_rules, vm->log, &vm->sandbox,
+				     err);
+	if (ret == 0)
+		sandbox_set_jail(vm->sandbox, vm->jail);
+	return ret;
 }
 
 /* In this order; each may rely on those before it. */
@@ -309,6 +317,7 @@ void vm_destroy(struct vm *vm)
 	free(vm->vcpus);
 	kvm_close(&vm->kvm);
 	sandbox_destroy(vm->sandbox);
+	jail_destroy(vm->jail);
 	if (vm->status_fd >= 0)
 		close(vm->status_fd);
 	if (vm->kernel_fd >= 0)

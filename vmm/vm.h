@@ -77,6 +77,7 @@ struct vm_result {
  * @consoles: chardevs, same index as cfg->consoles; owned
  * @vcpus: cfg->cpus of them; owned
  * @sandbox: rules for the threads; owned; NULL: --sandbox off
+ * @jail: what --user and --jail ask for; owned; may be NULL
  * @status_fd: --status-file, opened before the sandbox closes; or -1
  * @kernel_fd, @initrd_fd: images; owned; initrd -1 when there is none
  * @arch: private to the architecture; owned by it
@@ -102,6 +103,7 @@ struct vm {
 	struct chardev *consoles[CONFIG_MAX_CONSOLES];
 	struct vcpu *vcpus;
 	struct sandbox *sandbox;
+	struct jail *jail;
 	int status_fd;
 	int kernel_fd;
 	int initrd_fd;

@@ -2,9 +2,9 @@
 /*
  * The machine: closing the sandbox around all of its threads.
  *
- * The order matters: the user's identity first, while every thread can still
- * change it; then the threads that only wait as yet; main last, as it makes
- * the threads of vCPUs, which inherit what it has left.
+ * The order matters: what takes rights first; then the threads that only wait
+ * as yet; main last, as it makes the threads of vCPUs, which inherit what it
+ * has left.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/jail.h"
 #include "vmm/sandbox.h"
 #include "vmm/vm.h"
 
@@ -34,6 +35,25 @@ static int open_status_file(struct vm *vm, struct error *err)
 static int enter_process(struct vm *vm, struct error *err)
 {
 	return sandbox_enter_process(vm->sandbox, err);
+}
+
+/* Names of sockets and links go away at the end. */
+static int keep_folders(struct vm *vm, struct error *err)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; ret == 0 && i < vm->cfg->nr_consoles; i++) {
+		int folder = chardev_folder(vm->consoles[i]);
+
+		if (folder >= 0)
+			ret = sandbox_may_remove(vm->sandbox, folder, err);
+	}
+	return ret;
+}
+
+static int close_root(struct vm *vm, struct error *err)
+{
+	return jail_close_root(vm->jail, err);
 }
 
 static int lock_down_devices(struct vm *vm, struct error *err)
@@ -78,8 +98,8 @@ static int enter_main(struct vm *vm, struct error *err)
 }
 
 static int (*const steps[])(struct vm *vm, struct error *err) = {
-	open_status_file, enter_process, lock_down_devices,
-	lock_down_loop,   enter_main,
+	open_status_file,  enter_process,  keep_folders, close_root,
+	lock_down_devices, lock_down_loop, enter_main,
 };
 
 int vm_lock_down(struct vm *vm, struct error *err)

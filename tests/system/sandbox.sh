@@ -27,7 +27,7 @@ initrd_with 'echo started; until [ -e /dev/vdb ]; do usleep 20000; done'
 truncate -s 1M /t/disk
 privet -i /t/run/initrd --console serial,file=/t/run/console \
 	--port org.privet.out,file=/t/run/out --disk /t/disk --cpus 2 \
-	--console virtio,pty=/t/run/pty --grace 1 \
+	--console virtio,pty,link=/t/run/pty --grace 1 \
 	--status-file /t/run/status < /dev/null 2> /t/run/messages &
 wait_for "the guest's command" started
 pid=$(pidof privet)
@@ -42,7 +42,7 @@ is "$(awk '/^Max core/ { print $5, $6 } /^Max open/ { print ($4 < 512) }' \
 is "$(stat -c %U /proc/"$pid"/mem 2> /dev/null)" root "it cannot be dumped"
 kill -HUP "$pid"
 wait
-is "$(cat /t/run/messages)" "privet: error: ended by signal 1 (Hangup)" \
+is "$(cat /t/run/messages)" "privet: warning: ended by signal 1 (Hangup)" \
 	"it ends without a violation"
 has /t/run/status '"status": 123' "the status file was written from inside"
 [ ! -e /t/run/pty ]
