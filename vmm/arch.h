@@ -133,9 +133,10 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu);
  * arch_run_failed() - KVM_RUN failed with an errno that is not a kick
  * @error: negative errno
  *
- * Calls vm_request_stop() with what is known (the guest's pc and the like).
+ * Calls vm_request_stop() with what is known (the guest's pc and the like),
+ * unless the guest can be given an error instead.
  */
-void arch_run_failed(struct vcpu *vcpu, int error);
+enum exit_action arch_run_failed(struct vcpu *vcpu, int error);
 
 /*
  * Saved state: while every vCPU is parked. Restoring gives -ENOTSUP for a

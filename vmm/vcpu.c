@@ -150,10 +150,8 @@ static enum exit_action run_once(struct vcpu *vcpu)
 
 	if (ret == -EINTR || ret == -EAGAIN)
 		return check_requests(vcpu) ? EXIT_RESUME : EXIT_STOP;
-	if (ret < 0) {
-		arch_run_failed(vcpu, ret);
-		return EXIT_STOP;
-	}
+	if (ret < 0)
+		return arch_run_failed(vcpu, ret);
 
 	enum exit_action action = arch_handle_exit(vcpu);
 	if (action == EXIT_OFFLINE)
@@ -354,21 +352,25 @@ enum vcpu_power vcpu_power(struct vcpu *vcpu)
 {
 	pthread_mutex_lock(&vcpu->vm->lock);
 	enum vcpu_power power = vcpu->power;
-	/* Offline, but its thread has not come to rest yet. */
-	if (power == VCPU_OFFLINE && vcpu->state == VCPU_RUNNING)
-		power = VCPU_ONLINE;
 	pthread_mutex_unlock(&vcpu->vm->lock);
 	return power;
 }
 
 bool vcpu_claim(struct vcpu *vcpu)
 {
-	pthread_mutex_lock(&vcpu->vm->lock);
+	struct vm *vm = vcpu->vm;
+
+	pthread_mutex_lock(&vm->lock);
+	/* Its thread is on its way to rest: it does not wait for anybody. */
+	while (vcpu->power == VCPU_OFFLINE && vcpu->state == VCPU_RUNNING &&
+	       vm->stop == VM_STOP_NONE)
+		pthread_cond_wait(&vm->cond, &vm->lock);
+
 	bool claimed =
 		vcpu->power == VCPU_OFFLINE && vcpu->state != VCPU_RUNNING;
 	if (claimed)
 		vcpu->power = VCPU_STARTING;
-	pthread_mutex_unlock(&vcpu->vm->lock);
+	pthread_mutex_unlock(&vm->lock);
 	return claimed;
 }
 

@@ -151,7 +151,8 @@ void vcpu_join(struct vcpu *vcpu);
 /**
  * vcpu_power() - Its current power state
  *
- * VCPU_OFFLINE only once its thread is out of KVM_RUN for good.
+ * The thread of one that is offline may still be on its way out of KVM_RUN:
+ * vcpu_claim() waits for that.
  * Context: any thread; takes vm->lock.
  */
 enum vcpu_power vcpu_power(struct vcpu *vcpu);

@@ -162,12 +162,29 @@ static const char *run_failure(int error)
 	return strerror(-error);
 }
 
-void arch_run_failed(struct vcpu *vcpu, int error)
+/*
+ * KVM answers some RTAS calls itself, and fails KVM_RUN where the guest gave
+ * it a buffer that is not RAM, or more arguments than there may be. The
+ * hypercall is still open then, and the guest gets its error from here.
+ */
+static bool is_bad_rtas_call(const struct vcpu *vcpu, int error)
+{
+	return (error == -EFAULT || error == -EINVAL) &&
+	       vcpu->run->exit_reason == KVM_EXIT_PAPR_HCALL &&
+	       vcpu->run->papr_hcall.nr == HCALL_RTAS;
+}
+
+enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
 	char regs[CRASH_REGS_SIZE];
 
+	if (is_bad_rtas_call(vcpu, error)) {
+		vcpu->run->papr_hcall.ret = (uint64_t)H_PARAMETER;
+		return EXIT_RESUME;
+	}
 	regs_describe(vcpu, regs, sizeof(regs));
 	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
 			"guest vCPU %u died: %s (%s)", vcpu->id,
 			run_failure(error), regs);
+	return EXIT_STOP;
 }

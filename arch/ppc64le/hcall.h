@@ -79,6 +79,7 @@ extern const struct hcall_entry hcalls_tce[];
 
 /* Numbers that more than one file names */
 #define HCALL_PROD 0xe8U
+#define HCALL_RTAS 0xf000U
 
 /**
  * hcall_mode_apply() - Take what H_SET_MODE last set into a vCPU's LPCR

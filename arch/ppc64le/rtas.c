@@ -17,9 +17,7 @@
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
 
-#define H_RTAS 0xf000U
-
-#define WORD   4U
+#define WORD 4U
 
 /* Token, number of arguments, number of return values. */
 #define HEADER_WORDS 3U
@@ -27,7 +25,7 @@
 /* RTAS is called in 32-bit mode: it knows no address beyond. */
 #define RTAS_MEM_LIMIT GIB(4)
 
-/* mr r4,r3; lis r3,0; ori r3,r3,H_RTAS; sc 1; blr */
+/* mr r4,r3; lis r3,0; ori r3,r3,0xf000; sc 1; blr */
 const uint8_t rtas_blob[RTAS_BLOB_SIZE] = {
 	0x7c, 0x64, 0x1b, 0x78, 0x3c, 0x60, 0x00, 0x00, 0x60, 0x63,
 	0xf0, 0x00, 0x44, 0x00, 0x00, 0x22, 0x4e, 0x80, 0x00, 0x20,
@@ -167,6 +165,6 @@ static int64_t h_rtas(struct hcall *call)
 }
 
 const struct hcall_entry hcalls_rtas[] = {
-	{ H_RTAS, "H_RTAS", h_rtas },
+	{ HCALL_RTAS, "H_RTAS", h_rtas },
 	{ .fn = NULL },
 };

@@ -280,7 +280,7 @@ static const char *run_failure(int error)
 	return strerror(-error);
 }
 
-void arch_run_failed(struct vcpu *vcpu, int error)
+enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
 	char regs[CRASH_REGS_SIZE];
 
@@ -288,4 +288,5 @@ void arch_run_failed(struct vcpu *vcpu, int error)
 	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
 			"guest vCPU %u died: %s (%s)", vcpu->id,
 			run_failure(error), regs);
+	return EXIT_STOP;
 }

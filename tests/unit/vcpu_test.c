@@ -93,9 +93,10 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu)
 	return action;
 }
 
-void arch_run_failed(struct vcpu *vcpu, int error)
+enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
 	fail_msg("vCPU %u: %s", vcpu->id, strerror(-error));
+	return EXIT_STOP;
 }
 
 /* Runs where the vCPU's registers can be reached: the fake sees to it. */

@@ -162,7 +162,8 @@ static void runs_that_fail(void **state)
 
 		core_init(&c);
 		fake_kvm_refuse(KVM_GET_REGS, i % 2 == 0 ? 0 : -EIO);
-		arch_run_failed(&c.f.vcpus[0], bad[i].error);
+		assert_int_equal(arch_run_failed(&c.f.vcpus[0], bad[i].error),
+				 EXIT_STOP);
 		assert_int_equal(c.f.vm->stop, VM_STOP_CRASH);
 		assert_non_null(strcasestr(c.f.vm->result.text, bad[i].text));
 		assert_non_null(
@@ -172,10 +173,49 @@ static void runs_that_fail(void **state)
 	}
 }
 
+/* KVM's own RTAS calls fail KVM_RUN for a bad buffer: the guest goes on. */
+static void bad_rtas_buffers(void **state)
+{
+	static const struct {
+		int error;
+		uint32_t reason;
+		uint64_t nr;
+		enum exit_action action;
+	} cases[] = {
+		{ -EFAULT, KVM_EXIT_PAPR_HCALL, HCALL_RTAS, EXIT_RESUME },
+		{ -EINVAL, KVM_EXIT_PAPR_HCALL, HCALL_RTAS, EXIT_RESUME },
+		{ -ENOMEM, KVM_EXIT_PAPR_HCALL, HCALL_RTAS, EXIT_STOP },
+		{ -EFAULT, KVM_EXIT_PAPR_HCALL, HCALL_PROD, EXIT_STOP },
+		{ -EFAULT, KVM_EXIT_UNKNOWN, HCALL_RTAS, EXIT_STOP },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct core c;
+
+		core_init(&c);
+
+		struct kvm_run *run = c.f.vcpus[0].run;
+		run->exit_reason = cases[i].reason;
+		run->papr_hcall.nr = cases[i].nr;
+		run->papr_hcall.ret = 1;
+		assert_int_equal(arch_run_failed(&c.f.vcpus[0], cases[i].error),
+				 cases[i].action);
+		if (cases[i].action == EXIT_RESUME)
+			assert_int_equal(run->papr_hcall.ret,
+					 (uint64_t)H_PARAMETER);
+		assert_int_equal(c.f.vm->stop, cases[i].action == EXIT_RESUME
+						       ? VM_STOP_NONE
+						       : VM_STOP_CRASH);
+		core_fini(&c);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CORE_TEST(accesses_of_devices),
+		cmocka_unit_test(bad_rtas_buffers),
 		CORE_TEST(arguments_go_in_and_out),
 		cmocka_unit_test(exits_that_end_the_machine),
 		cmocka_unit_test(runs_that_fail),

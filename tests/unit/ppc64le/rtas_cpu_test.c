@@ -97,10 +97,10 @@ static void states_are_told(void **state)
 	assert_int_equal(query(f, 1), RUNNING);
 	f->vcpus[1].power = VCPU_WAITING;
 	assert_int_equal(query(f, 1), RUNNING);
-	/* It stopped itself, but its thread is still on its way out. */
+	/* Its thread may still be on its way out: start-cpu waits for it. */
 	f->vcpus[1].power = VCPU_OFFLINE;
 	f->vcpus[1].state = VCPU_RUNNING;
-	assert_int_equal(query(f, 1), RUNNING);
+	assert_int_equal(query(f, 1), STOPPED);
 }
 
 static void strangers_are_refused(void **state)
@@ -151,9 +151,9 @@ static void what_runs_is_not_started(void **state)
 	f->vcpus[1].power = VCPU_WAITING;
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), -1);
 	f->vcpus[1].power = VCPU_OFFLINE;
-	f->vcpus[1].state = VCPU_RUNNING;
+	f->vcpus[1].power = VCPU_ONLINE;
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), -1);
-	f->vcpus[1].state = VCPU_PARKED;
+	f->vcpus[1].power = VCPU_OFFLINE;
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), 0);
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x200, 0), -1);
 	assert_int_equal(fake.regs[1].pc, 0x100);
