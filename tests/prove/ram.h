@@ -12,6 +12,7 @@
 
 #define gmem_mark_dirty real_mark_dirty
 #define gmem_write      real_write
+void gmem_mark_dirty(struct gmem *gmem, const void *host, uint64_t len);
 #include "vmm/gmem.c"
 #undef gmem_mark_dirty
 #undef gmem_write
