@@ -203,13 +203,14 @@ $(B)/tests/libfakes.a: $(FAKE_OBJS)
 .PHONY: tests
 tests: $(TESTS) ## build the unit tests (HOSTED=1 for this machine)
 
-# The other end of consoles, in the system tests.
+# The other end of consoles, and what prints the sandbox's rules, in the system
+# tests.
 .PHONY: peer
-peer: $(B)/tests/system/peer ## cross-build the system tests' helper
+peer: $(B)/tests/system/peer $(B)/tests/system/rules ## helpers of system tests
 
-$(B)/tests/system/peer: $(B)/tests/system/peer.o
+$(B)/tests/system/peer $(B)/tests/system/rules: %: %.o $(B)/libprivet.a
 	$(call say,LINK,$@)
-	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^
+	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
 .PHONY: boot
 boot: ## boot a stock Debian guest (ARCH); CMD='...' runs a command in it
