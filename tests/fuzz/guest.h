@@ -130,7 +130,7 @@ static inline void guest_put(struct guest *g, unsigned queue,
 		uint16_t at = indirect ? (uint16_t)i
 				       : (uint16_t)((head + i) % q->size);
 		uint16_t next =
-			(uint16_t)(indirect ? i + 1 : (at + 1) % q->size);
+			(uint16_t)(indirect ? i + 1 : (at + 1U) % q->size);
 		uint16_t flags =
 			(uint16_t)((bufs[i].write ? FAKE_DESC_WRITE : 0) |
 				   (i + 1 < count ? FAKE_DESC_NEXT : 0));

@@ -5,11 +5,11 @@
 
 #include "tests/fuzz/input.h"
 
-#define MAX_INPUT 65536
+#define MAX_FILE 65536
 
 static int replay(const char *dir, const char *name, unsigned number)
 {
-	static uint8_t buf[MAX_INPUT];
+	static uint8_t buf[MAX_FILE];
 	char path[4096];
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);

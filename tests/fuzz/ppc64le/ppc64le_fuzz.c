@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The ppc64le machine: hypercalls and firmware calls of a guest, with the
+ * interrupt controller in the monitor, terminal, NVRAM, clock, events and a
+ * host bridge with two functions; saved state.
+ */
+#include "arch/ppc64le/irqchips.h"
+#include "arch/ppc64le/layout.h"
+#include "arch/ppc64le/rtas.h"
+#include "tests/fuzz/machine.h"
+#include "tests/unit/ppc64le/core_fixture.h"
+
+/** struct state - The machine; the interrupt controller is the real one */
+struct state {
+	struct input in;
+	struct core c;
+	struct irqchip *chip;
+	struct chardev *cd;
+};
+
+static const struct device_type *const types[] = {
+	&machine_device,    &vty_device,          &events_device,
+	&nvram_device,      &rtas_clock_device,   &phb_device,
+	&virtio_rng_device, &virtio_input_device,
+};
+
+static const struct hcall_entry *const hcalls[] = {
+	hcalls_mode, hcalls_cpu,  hcalls_mem, hcalls_vty,
+	hcalls_rtas, hcalls_xics, hcalls_tce,
+};
+
+static void begin(struct state *s)
+{
+	struct error err = { 0 };
+
+	core_init(&s->c);
+	struct vm *vm = s->c.f.vm;
+	struct vm_config *cfg = fake_vm_config(vm);
+
+	FUZZ_CHECK(xics_ops.create(vm, &s->chip, &err) == 0);
+	vm->irqchip = s->chip;
+	FUZZ_CHECK(xics_ops.power_on(s->chip, &err) == 0);
+	cfg->nr_consoles = 1;
+	cfg->consoles[0].kind = CONSOLE_SERIAL;
+	cfg->virtio_transport = VIRTIO_TRANSPORT_PCI;
+	chardev_open(NULL, "", NULL, &s->cd, NULL);
+	vm->consoles[0] = s->cd;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		fake_vm_add(vm, types[i], NULL);
+	fake_vm_freeze(vm);
+	if (take_u8(&s->in) & 1)
+		core_all_online(&s->c);
+}
+
+static void end(struct state *s)
+{
+	machine_reset(s->c.f.vm);
+	xics_ops.power_off(s->chip);
+	core_fini(&s->c);
+	xics_ops.destroy(s->chip);
+	chardev_close(s->cd);
+}
+
+static uint64_t take_nr(struct input *in)
+{
+	unsigned count = 0, group = take_below(in, ARRAY_SIZE(hcalls));
+
+	if (take_rarely(in, 32))
+		return take_number(in);
+	while (hcalls[group][count].fn != NULL)
+		count++;
+	return hcalls[group][take_below(in, count)].nr;
+}
+
+/* Values that some call takes: addresses, numbers of things, flags. */
+static uint64_t take_arg(struct input *in)
+{
+	static const uint64_t known[] = {
+		LAYOUT_VTY_UNIT,
+		LAYOUT_PHB_LIOBN,
+		LAYOUT_IRQ_MSI,
+		LAYOUT_IRQ_EPOW,
+		LAYOUT_PCI_MEM32_BASE,
+		LAYOUT_FINISHER_BASE,
+		LAYOUT_PCI_IO_BASE,
+		LAYOUT_PHB_BUID >> 32,
+		(uint32_t)LAYOUT_PHB_BUID,
+		MACHINE_RADIX,
+	};
+	uint8_t kind = take_u8(in);
+
+	if (kind < 96)
+		return take_number(in);
+	if (kind < 160)
+		return machine_gpa(in);
+	return known[kind % ARRAY_SIZE(known)] + (kind < 240 ? 0 : take_u8(in));
+}
+
+static enum exit_action call(struct state *s, struct vcpu *vcpu, uint64_t nr,
+			     const uint64_t *args)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_PAPR_HCALL;
+	run->papr_hcall.nr = nr;
+	for (size_t i = 0; i < HCALL_NR_ARGS; i++)
+		run->papr_hcall.args[i] = args[i];
+
+	enum exit_action action = arch_handle_exit(vcpu);
+
+	if (action == EXIT_OFFLINE && (take_u8(&s->in) & 1) != 0)
+		vcpu->power = VCPU_OFFLINE;
+	machine_serve(vcpu->vm);
+	return action;
+}
+
+static void hcall(struct state *s, struct vcpu *vcpu)
+{
+	uint64_t args[HCALL_NR_ARGS], nr = take_nr(&s->in);
+
+	for (size_t i = 0; i < HCALL_NR_ARGS; i++)
+		args[i] =
+			i < 5 || take_rarely(&s->in, 4) ? take_arg(&s->in) : i;
+	call(s, vcpu, nr, args);
+}
+
+/* Arguments that look like those of PCI calls come first, of any others not. */
+static uint32_t take_word(struct input *in, uint32_t token, unsigned i)
+{
+	uint8_t kind = take_u8(in);
+	bool pci =
+		token >= RTAS_READ_PCI_CONFIG && token <= RTAS_IBM_CHANGE_MSI;
+
+	if (pci && i == 0 && kind < 240)
+		return (uint32_t)(kind % 4) << 11 | take_u8(in);
+	if (pci && i == 1 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
+		return LAYOUT_PHB_BUID >> 32;
+	if (pci && i == 2 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
+		return (uint32_t)LAYOUT_PHB_BUID;
+	return (uint32_t)take_arg(in);
+}
+
+static void rtas(struct state *s, struct vcpu *vcpu)
+{
+	struct vm *vm = vcpu->vm;
+	uint32_t token = RTAS_DISPLAY_CHARACTER + take_below(&s->in, 0x20);
+	const struct rtas_entry *entry = rtas_find(vm, token);
+	uint32_t nargs = entry != NULL ? entry->nargs : take_u8(&s->in);
+	uint32_t nret = entry != NULL ? entry->nret : take_u8(&s->in);
+	uint64_t args[HCALL_NR_ARGS] = { machine_gpa(&s->in) };
+	uint8_t raw[12 + 4 * 20] = { 0 };
+
+	if (take_rarely(&s->in, 16))
+		nargs = (uint32_t)take_number(&s->in);
+	if (take_rarely(&s->in, 16))
+		nret = (uint32_t)take_number(&s->in);
+	be32_store(raw, token);
+	be32_store(raw + 4, nargs);
+	be32_store(raw + 8, nret);
+	for (unsigned i = 0; i < 20 && i < nargs; i++)
+		be32_store(raw + 12 + 4 * i, take_word(&s->in, token, i));
+	gmem_write(&vm->gmem, args[0], raw, sizeof(raw));
+	call(s, vcpu, 0xf000, args);
+}
+
+static void host(struct state *s)
+{
+	struct vm *vm = s->c.f.vm;
+	uint8_t kind = take_u8(&s->in);
+
+	if (kind < 160)
+		stub_chardev_host(&s->in, s->cd);
+	else if (kind < 200)
+		vm_press_power_button(vm);
+	else
+		s->chip->ops->set_level(s->chip, LAYOUT_IRQ_LSI + kind % 4,
+					kind & 8);
+}
+
+static uint64_t take_register(struct input *in)
+{
+	switch (take_below(in, 4)) {
+	case 0:
+		return LAYOUT_PCI_MEM32_BASE + take_u16(in);
+	case 1:
+		return LAYOUT_PCI_MEM64_BASE + take_u16(in);
+	case 2:
+		return LAYOUT_PCI_IO_BASE + take_u8(in);
+	default:
+		return take_number(in);
+	}
+}
+
+static void run(struct state *s)
+{
+	static const uint8_t weights[] = { 30, 40, 10, 4, 6, 4, 1, 4 };
+	struct vm *vm = s->c.f.vm;
+	struct vcpu *vcpu = &vm->vcpus[take_below(&s->in, CPUS)];
+	uint64_t gpa;
+
+	switch (take_pick(&s->in, weights, ARRAY_SIZE(weights))) {
+	case 0:
+		hcall(s, vcpu);
+		break;
+	case 1:
+		rtas(s, vcpu);
+		break;
+	case 2:
+		host(s);
+		break;
+	case 3:
+		fake_vm_io(vm);
+		break;
+	case 4:
+		machine_exit_mmio(&s->in, vcpu, take_register(&s->in));
+		break;
+	case 5:
+		machine_state(&s->in, vm);
+		break;
+	case 6:
+		machine_reset(vm);
+		break;
+	default:
+		gpa = machine_gpa(&s->in);
+		gmem_write(&vm->gmem, gpa, &gpa, sizeof(gpa));
+	}
+	/* A guest that ended goes on in the next life. */
+	if (vm->stop != VM_STOP_NONE)
+		machine_reset(vm);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	struct state *s = calloc(1, sizeof(*s));
+
+	FUZZ_CHECK(s != NULL);
+	s->in = (struct input){ data, len };
+	begin(s);
+	for (unsigned op = 0; op < FUZZ_MAX_OPS && s->in.len > 0; op++)
+		run(s);
+	end(s);
+	free(s);
+	return 0;
+}
