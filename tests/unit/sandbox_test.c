@@ -186,6 +186,9 @@ static const struct allowed {
 	  { "read", SYS_read, { -1, 0, 0 } } },
 	{ SANDBOX_BIT(SANDBOX_IO),
 	  { "accept4", SYS_accept4, { -1, 0, 0, 0 } } },
+	{ SANDBOX_BIT(SANDBOX_IO),
+	  { "fcntl", SYS_fcntl, { -1, F_DUPFD_CLOEXEC, 3 } } },
+	{ SANDBOX_BIT(SANDBOX_IO), { "getsid", SYS_getsid, { 0 } } },
 	{ SANDBOX_BIT(SANDBOX_DISK),
 	  { "preadv", SYS_preadv, { -1, 0, 0, 0 } } },
 	{ SANDBOX_BIT(SANDBOX_DISK),
@@ -228,6 +231,7 @@ static const struct call for_nobody[] = {
 	{ "ioctl", SYS_ioctl, { -1, TIOCSTI, 0 } },
 	{ "ioctl", SYS_ioctl, { -1, KVM_SET_GSI_ROUTING, 0 } },
 	{ "ioctl", SYS_ioctl, { -1, 0, 0 } },
+	{ "fcntl", SYS_fcntl, { -1, F_SETFL, 0 } },
 };
 
 static void test_what_nobody_needs(void **state)
