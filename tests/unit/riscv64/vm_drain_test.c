@@ -65,11 +65,10 @@ static int setup(void **state)
 	f.kernel = make_kernel();
 	assert_int_equal(pipe(f.port), 0);
 	assert_int_equal(pipe(f.serial), 0);
-	snprintf(
-		text, sizeof(text),
-		"-k fd=%d -m 16M --sandbox off "
+	snprintf(text, sizeof(text),
+		 "-k fd=%d -m 16M --sandbox off "
 		 "--console serial,fd=%d --port p,fd=%d",
-		f.kernel, f.serial[1], f.port[1]);
+		 f.kernel, f.serial[1], f.port[1]);
 	for (char *w = strtok_r(text, " ", &save); w != NULL;
 	     w = strtok_r(NULL, " ", &save))
 		argv[argc++] = w;
