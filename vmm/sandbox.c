@@ -81,7 +81,7 @@ static _Noreturn void on_violation(int signal, siginfo_t *info, void *context)
 {
 	unsigned nr = (unsigned)info->si_syscall;
 	char thread[16] = "?";
-	char line[160];
+	char line[256];
 	size_t len = 0;
 
 	(void)signal;

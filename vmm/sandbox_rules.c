@@ -116,6 +116,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	IOCTL(TCGETS, MAIN | IO | GUARD),
 	IOCTL(TCSETS, MAIN | IO | GUARD),
 	{ "wait4", MAIN, SANDBOX_ANY, 0 },
+	/* The status file becomes a stream. */
+	{ "fcntl", MAIN, SANDBOX_ARG1, F_GETFL },
 	/* Names of sockets and links; Landlock says from which folders. */
 	{ "newfstatat", MAIN, SANDBOX_ARG3, AT_SYMLINK_NOFOLLOW },
 	{ "readlinkat", MAIN, SANDBOX_ANY, 0 },

@@ -129,7 +129,8 @@ static void assert_refused(enum sandbox_role role, const struct call *call)
 		 call->name);
 	if (!WIFEXITED(o.status) ||
 	    WEXITSTATUS(o.status) != EXIT_STATUS_SANDBOX ||
-	    strstr(o.text, wanted) == NULL)
+	    strstr(o.text, wanted) == NULL ||
+	    o.text[strlen(o.text) - 1] != '\n')
 		fail_msg("%s: %s: status %x, \"%s\"", sandbox_role_name(role),
 			 call->name, (unsigned)o.status, o.text);
 }
@@ -322,6 +323,11 @@ static void *vcpu_thread(void *arg)
 	return NULL;
 }
 
+static void *no_thread(void *arg)
+{
+	return arg;
+}
+
 static _Noreturn void be_main(int out)
 {
 	struct log log = test_log();
@@ -330,6 +336,9 @@ static _Noreturn void be_main(int out)
 	pthread_t thread;
 
 	dup2(out, STDERR_FILENO);
+	/* As in the monitor, this is not the first thread. */
+	if (pthread_create(&thread, NULL, no_thread, NULL) == 0)
+		pthread_join(thread, NULL);
 	if (sandbox_create(arch_sandbox_rules, &log, &sb, &err) < 0 ||
 	    sandbox_enter_process(sb, &err) < 0 ||
 	    sandbox_enter(sb, SANDBOX_MAIN, &err) < 0)
@@ -343,7 +352,8 @@ static _Noreturn void be_main(int out)
 
 static void test_vcpu_of_main(void **state)
 {
-	int status;
+	char text[512] = { 0 };
+	int status, fds[2];
 
 	(void)state;
 	if (no_seccomp())
@@ -353,12 +363,18 @@ static void test_vcpu_of_main(void **state)
 	skip_because("threads of the sanitizer need more than ours");
 	return;
 #endif
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
 	pid_t pid = fork();
 	assert_true(pid >= 0);
 	if (pid == 0)
-		be_main(STDERR_FILENO);
+		be_main(fds[1]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(WEXITSTATUS(status), EXIT_STATUS_SANDBOX);
+	assert_true(read(fds[0], text, sizeof(text) - 1) > 0);
+	assert_non_null(strstr(text, " made system call pread64, "));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	close(fds[0]);
+	close(fds[1]);
 }
 
 /*
