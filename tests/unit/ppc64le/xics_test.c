@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The XICS in the monitor as a guest and as devices see it. */
+#include <pthread.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 #include <cmocka.h>
 
 #include "arch/ppc64le/hcall.h"
@@ -16,17 +20,20 @@
 #include "vmm/snapshot.h"
 #include "vmm/vm.h"
 
-#define CPUS     3U
-#define VTY      LAYOUT_IRQ_VTY
-#define LSI      LAYOUT_IRQ_LSI
-#define SLOT     LAYOUT_IRQ_VIRTIO
+#define CPUS         3U
+#define VTY          LAYOUT_IRQ_VTY
+#define LSI          LAYOUT_IRQ_LSI
+#define SLOT         LAYOUT_IRQ_VIRTIO
 
-#define H_EOI    0x64U
-#define H_CPPR   0x68U
-#define H_IPI    0x6cU
-#define H_IPOLL  0x70U
-#define H_XIRR   0x74U
-#define H_XIRR_X 0x2fcU
+#define H_EOI        0x64U
+#define H_CPPR       0x68U
+#define H_IPI        0x6cU
+#define H_IPOLL      0x70U
+#define H_XIRR       0x74U
+#define H_XIRR_X     0x2fcU
+
+#define ROUNDS       500U
+#define WAIT_SECONDS 20
 
 /* Priorities as Linux uses them. */
 #define OPEN   0xffU
@@ -673,6 +680,70 @@ static void storm(void **state)
 	assert_int_equal(xirr(f, 0), word(OPEN, 0));
 }
 
+/**
+ * struct ringer - A device's thread
+ * @taken: how many of its interrupts the guest took
+ * @lost: it waited in vain
+ */
+struct ringer {
+	struct fixture *f;
+	unsigned irq;
+	atomic_uint taken;
+	atomic_bool lost;
+	atomic_bool done;
+};
+
+static void *ring(void *arg)
+{
+	struct ringer *r = arg;
+
+	for (unsigned i = 1; i <= ROUNDS && !r->lost; i++) {
+		time_t limit = time(NULL) + WAIT_SECONDS;
+
+		pulse(r->f, r->irq);
+		while (r->taken < i && !r->lost) {
+			r->lost = time(NULL) > limit;
+			sched_yield();
+		}
+	}
+	r->done = true;
+	return NULL;
+}
+
+/* No pulse is lost, and none is taken twice, whatever comes between. */
+static void pulses_from_threads(void **state)
+{
+	struct fixture *f = *state;
+	struct ringer ringers[] = {
+		{ .f = f, .irq = VTY },
+		{ .f = f, .irq = SLOT },
+	};
+	pthread_t threads[2];
+
+	cppr(f, 0, OPEN);
+	for (unsigned i = 0; i < 2; i++) {
+		set_xive(f, ringers[i].irq, 0, NORMAL);
+		assert_int_equal(
+			pthread_create(&threads[i], NULL, ring, &ringers[i]),
+			0);
+	}
+	while (!ringers[0].done || !ringers[1].done) {
+		uint64_t got = xirr(f, 0);
+
+		if ((got & 0xffffff) == 0)
+			continue;
+		/* Its handler; the next pulse may come before the end. */
+		ringers[(got & 0xffffff) == VTY ? 0 : 1].taken++;
+		eoi(f, 0, got);
+	}
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+		assert_false(ringers[i].lost);
+		assert_int_equal(ringers[i].taken, ROUNDS);
+	}
+	assert_int_equal(xirr(f, 0), word(OPEN, 0));
+}
+
 /* A KVM that refuses is told again at the next chance. */
 static void refused_interrupts(void **state)
 {
@@ -936,6 +1007,7 @@ int main(void)
 		TEST(wrong_ends),
 		TEST(messages),
 		TEST(storm),
+		TEST(pulses_from_threads),
 		TEST(refused_interrupts),
 		TEST(power_cycles),
 		TEST(saved_state_comes_back),
