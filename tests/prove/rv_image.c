@@ -5,6 +5,8 @@
  * For files of any size and content: all reads are into arrays that are large
  * enough, no more than PE_MAX_SECTIONS sections are looked at, and an image is
  * at least as large in memory as in the file.
+ *
+ * Bounds: a PE_MAX_SECTIONS of 4 instead of 96.
  */
 #include "tests/prove/env.h"
 #include "tests/prove/file.h"
