@@ -10,7 +10,7 @@
 #include "vmm/fdt.h"
 #include "vmm/vm.h"
 
-/* Second cell of an interrupt specifier (PAPR, B.6.11.1) */
+/* Second cell of an interrupt specifier (PAPR, appendix B) */
 #define FDT_EDGE  0U
 #define FDT_LEVEL 1U
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * XICS in the monitor: its state machine (PAPR, chapters 7.3.10 and 14.5).
+ * XICS in the monitor: its state machine (PAPR, chapters 7 and 14).
  *
  * Theory of operation: a source sends an interrupt of its priority to its
  * server. A server presents the most favoured one of those that are more

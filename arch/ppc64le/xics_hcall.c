@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Hypercalls of the interrupt presentation layer (PAPR, 14.5.4.1), for the
+ * Hypercalls of the interrupt presentation layer (PAPR, chapter 14), for the
  * XICS in the monitor. KVM answers them where it has the XICS.
  */
 #include <time.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Firmware calls for interrupt sources (PAPR, 7.3.10), for the XICS in the
+ * Firmware calls for interrupt sources (PAPR, chapter 7), for the XICS in the
  * monitor. KVM answers them where it has the XICS; the guest learns of them
  * from this table all the same.
  */
