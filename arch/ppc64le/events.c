@@ -139,7 +139,7 @@ static void make_log(const struct events *ev, uint8_t log[LOG_SIZE])
 	/* Valid, new, big-endian; a platform event log. */
 	log[LOG_V6] = 0x86;
 	log[LOG_V6 + 2] = 0x8e;
-	memcpy(log + LOG_V6 + 12, "IBM", 3);
+	memcpy(log + LOG_V6 + 12, "IBM", 4);
 	put_main_a(log, ev);
 	put_main_b(log);
 	put_epow(log);

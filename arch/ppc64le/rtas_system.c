@@ -127,7 +127,7 @@ static int32_t read_last_words(const struct rtas_call *rc, char *text,
  */
 static int32_t os_term(struct rtas_call *rc)
 {
-	char text[OS_TERM_MAX];
+	char text[OS_TERM_MAX] = "";
 	const char *words = text;
 	int32_t status = read_last_words(rc, text, sizeof(text));
 

@@ -299,7 +299,7 @@ static void node_is_as_linux_wants(void **state)
 	p = fdt_getprop(blob, node, "interrupts", &len);
 	assert_int_equal(len, 8);
 	assert_int_equal(be32_load(p), IRQ);
-	p = fdt_getprop(blob, node, "interrupt-parent", &len);
+	assert_non_null(fdt_getprop(blob, node, "interrupt-parent", &len));
 	assert_int_equal(len, 4);
 	fdt_builder_free(&b);
 }

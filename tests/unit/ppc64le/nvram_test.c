@@ -99,7 +99,7 @@ static void bytes_stay_where_they_are_put(void **state)
 	fetch(f, 0, have, SIZE);
 	assert_memory_equal(all, have, SIZE);
 	store(f, SIZE - 3, "xyz", 3);
-	memcpy(all + SIZE - 3, "xyz", 3);
+	memcpy(all + SIZE - 3, (const uint8_t[]){ 'x', 'y', 'z' }, 3);
 	store(f, 0x1234, "a", 1);
 	all[0x1234] = 'a';
 	store(f, SIZE, "", 0);
