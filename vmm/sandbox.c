@@ -58,6 +58,16 @@ static const char *const syscall_names[] = {
 #include "syscall_names.inc"
 };
 
+int sandbox_syscall_number(const char *name)
+{
+	for (size_t nr = 0; nr < ARRAY_SIZE(syscall_names); nr++) {
+		if (syscall_names[nr] != NULL &&
+		    strcmp(syscall_names[nr], name) == 0)
+			return (int)nr;
+	}
+	return -1;
+}
+
 static void put(char *line, size_t size, size_t *len, const char *text)
 {
 	while (*text != '\0' && *len < size)

@@ -164,6 +164,15 @@ int sandbox_drop_capabilities(void);
 /** sandbox_layers() - SANDBOX_* layers that this host's kernel offers */
 unsigned sandbox_layers(void);
 
+/**
+ * sandbox_syscall_number() - In this architecture
+ *
+ * libseccomp tells another number for calls that socketcall() has as well.
+ *
+ * Return: -1: there is none.
+ */
+int sandbox_syscall_number(const char *name);
+
 /** sandbox_role_name() - "main", "vcpu", "io", "disk" */
 const char *sandbox_role_name(enum sandbox_role role);
 

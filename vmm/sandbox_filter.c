@@ -45,10 +45,10 @@ static bool compares(const struct sandbox_rule *rule, struct scmp_arg_cmp *arg)
 
 static int add_rule(scmp_filter_ctx ctx, const struct sandbox_rule *rule)
 {
-	int nr = seccomp_syscall_resolve_name(rule->name);
+	int nr = sandbox_syscall_number(rule->name);
 	struct scmp_arg_cmp arg;
 
-	/* Negative: another architecture's. */
+	/* Another architecture's. */
 	if (nr < 0)
 		return 0;
 	if (rule->check == SANDBOX_NOSYS)

@@ -51,7 +51,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "clock_gettime", ALL, SANDBOX_ANY, 0 },
 	/* Kicks of vCPUs. */
 	{ "getpid", VCPU | IO, SANDBOX_ANY, 0 },
-	{ "gettid", VCPU | IO, SANDBOX_ANY, 0 },
+	{ "gettid", VCPU, SANDBOX_ANY, 0 },
 	{ "tgkill", VCPU | IO, SANDBOX_SELF, 0 },
 
 	/* Threads of vCPUs, also after a reboot. */
@@ -77,9 +77,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	IOCTL(KVM_CREATE_VCPU, MAIN),
 	IOCTL(KVM_CREATE_DEVICE, MAIN),
 	IOCTL(KVM_GET_DEVICE_ATTR, MAIN),
-	IOCTL(KVM_HAS_DEVICE_ATTR, MAIN),
 	IOCTL(KVM_IRQFD, MAIN),
-	IOCTL(KVM_SET_DEVICE_ATTR, VCPU),
 	IOCTL(KVM_IOEVENTFD, VCPU),
 	IOCTL(KVM_GET_ONE_REG, VCPU),
 	IOCTL(KVM_SET_ONE_REG, VCPU),
@@ -128,7 +126,7 @@ const struct sandbox_rule sandbox_rules[] = {
 	/* Disks. */
 	{ "preadv", DISK, SANDBOX_ANY, 0 },
 	{ "pwritev", DISK, SANDBOX_ANY, 0 },
-	{ "fdatasync", DISK | MAIN, SANDBOX_ANY, 0 },
+	{ "fdatasync", DISK, SANDBOX_ANY, 0 },
 	{ "fallocate", DISK, SANDBOX_ANY, 0 },
 	IOCTL(BLKDISCARD, DISK),
 	IOCTL(BLKZEROOUT, DISK),

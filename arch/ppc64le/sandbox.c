@@ -14,6 +14,8 @@
 	}
 
 const struct sandbox_rule arch_sandbox_rules[] = {
+	IOCTL(KVM_HAS_DEVICE_ATTR, MAIN),
+	IOCTL(KVM_SET_DEVICE_ATTR, VCPU),
 	IOCTL(KVM_ENABLE_CAP, VCPU),
 	IOCTL(KVM_GET_REGS, VCPU),
 	IOCTL(KVM_SET_REGS, VCPU),

@@ -6,8 +6,8 @@
 #include "vmm/sandbox.h"
 
 #define MAIN SANDBOX_BIT(SANDBOX_MAIN)
-#define VCPU (SANDBOX_BIT(SANDBOX_VCPU) | MAIN)
 
 const struct sandbox_rule arch_sandbox_rules[] = {
+	{ "ioctl", MAIN, SANDBOX_ARG1, KVM_SET_DEVICE_ATTR },
 	{ 0 },
 };

@@ -5,7 +5,6 @@
  * call in this kernel, the argument that is compared, and its value.
  */
 #include <inttypes.h>
-#include <seccomp.h>
 #include <stdio.h>
 
 #include "vmm/arch.h"
@@ -27,7 +26,7 @@ static int compared(enum sandbox_check check)
 static void print_table(const struct sandbox_rule *rules)
 {
 	for (const struct sandbox_rule *r = rules; r->name != NULL; r++) {
-		int nr = seccomp_syscall_resolve_name(r->name);
+		int nr = sandbox_syscall_number(r->name);
 
 		for (unsigned role = 0; nr >= 0 && role < SANDBOX_NR_ROLES;
 		     role++) {
