@@ -122,13 +122,13 @@ static struct device *add_disk(struct guest *g, int fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	int fd = memfd_create("disk", MFD_CLOEXEC);
-	struct guest g;
 
 	FUZZ_CHECK(fd >= 0 && ftruncate(fd, SECTORS * DISK_SECTOR) == 0);
-	guest_begin(&g, data, len);
+	struct guest *g = guest_begin(data, len);
+
 	fake_io_reset();
-	guest_run(&g, add_disk(&g, fd), &target);
-	fake_vm_destroy(g.vm);
+	guest_run(g, add_disk(g, fd), &target);
+	guest_end(g);
 
 	/* No request made the disk larger. */
 	FUZZ_CHECK(lseek(fd, 0, SEEK_END) == SECTORS * DISK_SECTOR);

@@ -54,8 +54,7 @@ static void take_text(struct input *in, char *text)
 	for (unsigned i = 0; i < len; i++) {
 		uint8_t c = take_u8(in);
 
-		/* A message repeats what it does not know, line ends too. */
-		text[i] = c == 0 || c == '\n' ? ',' : (char)c;
+		text[i] = c == 0 ? ',' : (char)c;
 	}
 	text[len] = '\0';
 }
@@ -129,7 +128,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 
 	FUZZ_CHECK(ret == 0 || ret == -EINVAL || ret == -ECANCELED);
 	FUZZ_CHECK(ret != -EINVAL || err.text[0] != '\0');
-	FUZZ_CHECK(strchr(err.text, '\n') == NULL);
 	FUZZ_CHECK(ret != 0 || (cfg.cpus > 0 && cfg.mem > 0));
 	config_free(&cfg);
 	return 0;

@@ -71,15 +71,14 @@ static void add_consoles(struct guest *g)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct chardev *consoles[CONFIG_MAX_CONSOLES];
-	struct guest g;
+	struct guest *g = guest_begin(data, len);
 
-	guest_begin(&g, data, len);
-	add_consoles(&g);
-	unsigned nr = g.vm->cfg->nr_consoles;
+	add_consoles(g);
+	unsigned nr = g->vm->cfg->nr_consoles;
 
-	memcpy(consoles, g.vm->consoles, sizeof(consoles));
-	guest_run(&g, fake_vm_add(g.vm, &virtio_console_device, NULL), &target);
-	fake_vm_destroy(g.vm);
+	memcpy(consoles, g->vm->consoles, sizeof(consoles));
+	guest_run(g, fake_vm_add(g->vm, &virtio_console_device, NULL), &target);
+	guest_end(g);
 	for (unsigned i = 0; i < nr; i++)
 		chardev_close(consoles[i]);
 	return 0;

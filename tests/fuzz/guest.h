@@ -331,10 +331,13 @@ static inline void guest_op(struct guest *g, const struct guest_target *t)
 	}
 }
 
-/** guest_begin() - A machine without devices; @in: not owned */
-static inline void guest_begin(struct guest *g, const uint8_t *data, size_t len)
+/** guest_begin() - A machine without devices; @data: not owned */
+static inline struct guest *guest_begin(const uint8_t *data, size_t len)
 {
-	*g = (struct guest){ .in = { data, len } };
+	struct guest *g = calloc(1, sizeof(*g));
+
+	FUZZ_CHECK(g != NULL);
+	g->in = (struct input){ data, len };
 	g->features = ~VIRTIO_BIT(VIRTIO_F_EVENT_IDX);
 	uint8_t kind = take_u8(&g->in);
 
@@ -344,6 +347,14 @@ static inline void guest_begin(struct guest *g, const uint8_t *data, size_t len)
 			 : fake_vm_create(GUEST_RAM);
 	if (kind & 4)
 		fake_vm_take_msis(g->vm);
+	return g;
+}
+
+/** guest_end() - Release the machine */
+static inline void guest_end(struct guest *g)
+{
+	fake_vm_destroy(g->vm);
+	free(g);
 }
 
 /** guest_run() - The rest of the input, with the device that was added */

@@ -34,10 +34,9 @@ static const struct guest_target target = {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct guest g;
+	struct guest *g = guest_begin(data, len);
 
-	guest_begin(&g, data, len);
-	guest_run(&g, fake_vm_add(g.vm, &virtio_input_device, NULL), &target);
-	fake_vm_destroy(g.vm);
+	guest_run(g, fake_vm_add(g->vm, &virtio_input_device, NULL), &target);
+	guest_end(g);
 	return 0;
 }

@@ -205,11 +205,10 @@ static struct device *add_network(struct guest *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct guest g;
-
 	memset(&stub_tap, 0, sizeof(stub_tap));
-	guest_begin(&g, data, len);
-	guest_run(&g, add_network(&g), &target);
-	fake_vm_destroy(g.vm);
+	struct guest *g = guest_begin(data, len);
+
+	guest_run(g, add_network(g), &target);
+	guest_end(g);
 	return 0;
 }

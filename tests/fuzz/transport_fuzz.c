@@ -78,18 +78,17 @@ static void run(struct guest *g)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct guest g;
+	struct guest *g = guest_begin(data, len);
 
-	guest_begin(&g, data, len);
 	const struct device_type *type =
-		types[take_below(&g.in, ARRAY_SIZE(types))];
+		types[take_below(&g->in, ARRAY_SIZE(types))];
 
-	g.dev = fake_vm_add(g.vm, type, NULL);
-	fake_vm_freeze(g.vm);
-	fake_mmio_init(&g.m, g.vm, 0);
-	fake_driver_init(&g.m.drv, &g.vm->gmem);
-	g.arena = arch_info.ram_base + MIB(1) / 2;
-	run(&g);
-	fake_vm_destroy(g.vm);
+	g->dev = fake_vm_add(g->vm, type, NULL);
+	fake_vm_freeze(g->vm);
+	fake_mmio_init(&g->m, g->vm, 0);
+	fake_driver_init(&g->m.drv, &g->vm->gmem);
+	g->arena = arch_info.ram_base + MIB(1) / 2;
+	run(g);
+	guest_end(g);
 	return 0;
 }
