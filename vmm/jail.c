@@ -219,6 +219,7 @@ static bool find_user(const char *name, struct jail *jail)
 	const struct passwd *entry;
 	bool found = false;
 
+	/* cppcheck-suppress fgetpwentCalled ; there is one thread yet */
 	while (in != NULL && !found && (entry = fgetpwent(in)) != NULL) {
 		found = strcmp(entry->pw_name, name) == 0;
 		if (found) {
@@ -237,6 +238,7 @@ static bool find_group(const char *name, gid_t *gid)
 	const struct group *entry;
 	bool found = false;
 
+	/* cppcheck-suppress fgetgrentCalled ; there is one thread yet */
 	while (in != NULL && !found && (entry = fgetgrent(in)) != NULL) {
 		found = strcmp(entry->gr_name, name) == 0;
 		if (found)

@@ -176,7 +176,7 @@ static void other_bridges_do_not_exist(void **state)
 		uint32_t lo = buids[i][1];
 		const uint32_t config[] = { 0, hi, lo, 4, 0 };
 		const uint32_t change[] = { 0, hi, lo, ANY, 1, 1 };
-		const uint32_t query[] = { 0, hi, lo, 0 };
+		const uint32_t find[] = { 0, hi, lo, 0 };
 
 		assert_silent(fix_rtas(f, RTAS_IBM_READ_PCI_CONFIG, config),
 			      RTAS_PARAM_ERROR);
@@ -188,7 +188,7 @@ static void other_bridges_do_not_exist(void **state)
 			RTAS_PARAM_ERROR);
 		assert_int_equal(
 			fix_rtas(f, RTAS_IBM_QUERY_INTERRUPT_SOURCE_NUMBER,
-				 query)
+				 find)
 				.status,
 			RTAS_PARAM_ERROR);
 	}

@@ -150,7 +150,6 @@ static void what_runs_is_not_started(void **state)
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), -1);
 	f->vcpus[1].power = VCPU_WAITING;
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), -1);
-	f->vcpus[1].power = VCPU_OFFLINE;
 	f->vcpus[1].power = VCPU_ONLINE;
 	assert_int_equal(fix_rtas(f, START, 1, 1, 0x100, 0), -1);
 	f->vcpus[1].power = VCPU_OFFLINE;

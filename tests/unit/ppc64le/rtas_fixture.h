@@ -119,7 +119,7 @@ static inline void fix_put_call(struct rtas_fixture *f, uint32_t token,
 	fix_write_word(f, FIX_ARGS + 8, nret);
 	for (uint32_t i = 0; i < 2 * RTAS_MAX_ARGS + 1; i++)
 		fix_write_word(f, FIX_ARGS + 12 + i * 4,
-			       i < nargs ? args[i] : FIX_GUARD);
+			       args != NULL && i < nargs ? args[i] : FIX_GUARD);
 }
 
 /*

@@ -447,7 +447,7 @@ static void fill(struct fixture *f)
 	assert_int_equal(xics_source_create(f->chip, 0x1fff, true), 0);
 	*source(0x1100) = 1 | UINT64_C(5) << 32 | SENT | QUEUED;
 	*source(0x1300) = 2 | UINT64_C(5) << 32 | MASKED | PENDING;
-	*source(0x1fff) = 0 | UINT64_C(0xff) << 32;
+	*source(0x1fff) = UINT64_C(0xff) << 32;
 	for (unsigned i = 0; i < CPUS; i++)
 		stub.icp[i] = icp(0xff, 0, 0xff, 0xff);
 }

@@ -91,11 +91,11 @@ static void stub_log(int fd, unsigned long request, uint64_t a, uint64_t b)
 static int stub_set_attr(int fd, const struct kvm_device_attr *a)
 {
 	uint64_t value = 0;
-	bool source = a->group == KVM_DEV_XICS_GRP_SOURCES;
+	bool is_source = a->group == KVM_DEV_XICS_GRP_SOURCES;
 
-	memcpy(&value, (void *)(uintptr_t)a->addr, source ? 8 : 4);
+	memcpy(&value, (void *)(uintptr_t)a->addr, is_source ? 8 : 4);
 	stub_log(fd, KVM_SET_DEVICE_ATTR, a->group << 24 | a->attr, value);
-	if (!source)
+	if (!is_source)
 		return 0;
 	if (!xics_is_source((uint32_t)a->attr))
 		return -ENOENT;
