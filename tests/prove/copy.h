@@ -14,6 +14,10 @@ static inline void *prove_memcpy(void *to, const void *from, size_t len)
 {
 	prove(__CPROVER_r_ok(from, len));
 	prove(__CPROVER_w_ok(to, len));
+#ifdef PROVE_COPY_CHECKS_ONLY
+	/* Nobody looks at what was copied. */
+	return to;
+#endif
 	/* Numbers are what most copies are of: these forms cost little. */
 	if (len == sizeof(uint16_t))
 		*(uint16_t *)to = nondet_u16();

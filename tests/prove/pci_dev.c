@@ -57,6 +57,9 @@ int main(void)
 	pci_dev_init(&pd, NULL, &ids);
 	pci_dev_add_bar(&pd, 4, 0x4000, true);
 	prove(pci_dev_add_msix(&pd, 1, 3) == 0);
+	/* As pci_bus_add() does. */
+	for (unsigned i = 0; i < PCI_NR_BARS; i++)
+		pd.fn.bars[i].addr = PCI_BAR_NONE;
 	pd.moved = moved;
 	pd.irq = nondet_bool();
 

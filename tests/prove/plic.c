@@ -5,7 +5,7 @@
  * For every offset in the window, every value, and two contexts and sources in
  * any state that the guest and the devices can bring them to.
  *
- * Bounds: 40 sources instead of 96: two words, of which one is not full.
+ * Bounds: 4 sources instead of 96, in one word.
  */
 #include "tests/prove/env.h"
 #include "arch/riscv64/plic.c"

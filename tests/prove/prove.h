@@ -29,7 +29,7 @@ size_t nondet_size(void);
 #define prove(condition) __CPROVER_assert(condition, #condition)
 
 /* An object of any content. */
-#define any(object) __CPROVER_havoc_object(&(object))
+#define any(object) __CPROVER_havoc_slice(&(object), sizeof(object))
 
 /* Memory of @len bytes of any content, which is not changed by others. */
 static inline void *any_bytes(size_t len)

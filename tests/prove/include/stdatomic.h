@@ -14,12 +14,12 @@ typedef enum {
 } memory_order;
 
 /* It is read, so that the address is checked, and then forgotten. */
-#define atomic_load_explicit(at, order)           \
-	({                                        \
-		__typeof__(*(at)) value_ = *(at); \
-		(void)(order);                    \
-		__CPROVER_havoc_object(&value_);  \
-		value_;                           \
+#define atomic_load_explicit(at, order)                         \
+	({                                                      \
+		__typeof__(*(at)) value_ = *(at);               \
+		(void)(order);                                  \
+		__CPROVER_havoc_slice(&value_, sizeof(value_)); \
+		value_;                                         \
 	})
 
 #define atomic_store_explicit(at, value, order) \
