@@ -173,7 +173,7 @@ static void ranges(const struct pci_bus *bus, struct fdt_builder *fdt)
 	for (unsigned i = 0; i < bus->nr_windows; i++) {
 		const struct pci_window *w = &bus->windows[i];
 
-		put_range(&cells[7 * i],
+		put_range(&cells[(size_t)7 * i],
 			  high(w->pci_base) == 0 ? SPACE_MEM32 : SPACE_MEM64,
 			  w);
 	}

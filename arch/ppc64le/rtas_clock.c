@@ -94,8 +94,9 @@ bool rtas_date_ns(const struct rtas_date *date, uint64_t *ns)
 		days += days_of_month(date->year, month);
 	days += date->day - 1;
 
-	uint64_t seconds = days * SECONDS_PER_DAY + date->hour * 3600U +
-			   date->minute * 60U + date->second;
+	uint64_t seconds = days * SECONDS_PER_DAY +
+			   UINT64_C(3600) * date->hour +
+			   UINT64_C(60) * date->minute + date->second;
 	*ns = seconds * NSEC_PER_SEC + date->ns;
 	return true;
 }
