@@ -8,6 +8,7 @@
 #define MAIN SANDBOX_BIT(SANDBOX_MAIN)
 
 const struct sandbox_rule arch_sandbox_rules[] = {
+	{ "ioctl", MAIN, SANDBOX_ARG1, KVM_GET_DEVICE_ATTR },
 	{ "ioctl", MAIN, SANDBOX_ARG1, KVM_SET_DEVICE_ATTR },
 	{ 0 },
 };

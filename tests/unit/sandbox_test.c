@@ -183,8 +183,7 @@ static const struct allowed {
 	  { "pread64", SYS_pread64, { -1, 0, 0, 0 } } },
 	{ SANDBOX_BIT(SANDBOX_MAIN),
 	  { "unlinkat", SYS_unlinkat, { -1, 0, 0 } } },
-	{ SANDBOX_BIT(SANDBOX_MAIN) | SANDBOX_BIT(SANDBOX_IO),
-	  { "read", SYS_read, { -1, 0, 0 } } },
+	{ SANDBOX_BIT(SANDBOX_IO), { "read", SYS_read, { -1, 0, 0 } } },
 	{ SANDBOX_BIT(SANDBOX_IO),
 	  { "accept4", SYS_accept4, { -1, 0, 0, 0 } } },
 	{ SANDBOX_BIT(SANDBOX_IO),
@@ -532,7 +531,8 @@ static bool resolves(const char *name)
 					   SCMP_ARCH_PPC64LE };
 
 	for (size_t i = 0; i < ARRAY_SIZE(arches); i++) {
-		if (seccomp_syscall_resolve_name_arch(arches[i], name) >= 0)
+		if (seccomp_syscall_resolve_name_arch(arches[i], name) !=
+		    __NR_SCMP_ERROR)
 			return true;
 	}
 	return false;
