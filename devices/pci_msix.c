@@ -91,7 +91,7 @@ static bool masked(struct pci_dev *pd, unsigned vector)
 
 static void deliver(struct pci_dev *pd, unsigned vector)
 {
-	const uint8_t *entry = &pd->table[vector * PCI_MSIX_ENTRY];
+	const uint8_t *entry = &pd->table[(size_t)vector * PCI_MSIX_ENTRY];
 
 	irq_send_msi(pd->vm, le64_load(entry + PCI_MSIX_ENTRY_ADDR),
 		     le32_load(entry + PCI_MSIX_ENTRY_DATA));
@@ -177,7 +177,7 @@ void pci_dev_msix_program(struct pci_dev *pd, unsigned vector, uint64_t addr,
 	if (vector >= pd->nr_vectors)
 		return;
 
-	uint8_t *entry = &pd->table[vector * PCI_MSIX_ENTRY];
+	uint8_t *entry = &pd->table[(size_t)vector * PCI_MSIX_ENTRY];
 
 	le64_store(entry + PCI_MSIX_ENTRY_ADDR, addr & ~UINT64_C(3));
 	le32_store(entry + PCI_MSIX_ENTRY_DATA, data);
@@ -194,7 +194,7 @@ void pci_msix_reset(struct pci_dev *pd)
 void pci_msix_save(const struct pci_dev *pd, struct snap_writer *w)
 {
 	snap_put_u32(w, pd->nr_vectors);
-	snap_put_bytes(w, pd->table, pd->nr_vectors * PCI_MSIX_ENTRY);
+	snap_put_bytes(w, pd->table, (size_t)pd->nr_vectors * PCI_MSIX_ENTRY);
 	for (unsigned i = 0; i < ARRAY_SIZE(pd->pending); i++)
 		snap_put_u64(w, pd->pending[i]);
 }
@@ -226,7 +226,7 @@ void pci_msix_restore(struct pci_dev *pd, struct snap_reader *r)
 		snap_reader_fail(r);
 		return;
 	}
-	snap_get_bytes(r, pd->table, pd->nr_vectors * PCI_MSIX_ENTRY);
+	snap_get_bytes(r, pd->table, (size_t)pd->nr_vectors * PCI_MSIX_ENTRY);
 	for (unsigned i = 0; i < ARRAY_SIZE(pd->pending); i++)
 		pd->pending[i] = snap_get_u64(r);
 	if (!table_possible(pd) || !pending_possible(pd))

@@ -214,7 +214,7 @@ static void fdt_ranges(const struct pci_bus *bus, struct fdt_builder *fdt)
 	uint32_t cells[PCI_MAX_WINDOWS * RANGE_CELLS];
 
 	for (unsigned i = 0; i < bus->nr_windows; i++)
-		range_cells(&bus->windows[i], &cells[i * RANGE_CELLS]);
+		range_cells(&bus->windows[i], &cells[(size_t)i * RANGE_CELLS]);
 	fdt_prop_cells(fdt, "ranges", cells, bus->nr_windows * RANGE_CELLS);
 }
 
