@@ -5,6 +5,7 @@
 #include "devices/virtq.h"
 #include "tests/fakes/fake_driver.h"
 #include "tests/fuzz/input.h"
+#include "vmm/bytes.h"
 #include "vmm/snapshot.h"
 
 #define RAM_BASE  UINT64_C(0x80000000)
@@ -147,8 +148,16 @@ static void use_chain(struct state *s)
 
 static void pop(struct state *s)
 {
+	bool usable = s->vq.ready && !s->vq.broken;
+	uint8_t idx[2] = { 0 };
+
+	if (usable)
+		memcpy(idx, s->vq.avail_host + 2, sizeof(idx));
+	uint16_t ahead = (uint16_t)(le16_load(idx) - s->vq.last_avail);
 	int ret = virtq_pop(&s->vq, &s->chain);
 
+	/* More chains than the queue has room for are no chains. */
+	FUZZ_CHECK(!usable || ahead <= s->vq.size || ret == -EPROTO);
 	FUZZ_CHECK(ret == 0 || ret == 1 || ret == -EPROTO);
 	FUZZ_CHECK(ret != -EPROTO || s->vq.broken);
 	if (ret != 1)

@@ -132,7 +132,11 @@ static uint32_t take_word(struct input *in, uint32_t token, unsigned i)
 		token >= RTAS_READ_PCI_CONFIG && token <= RTAS_IBM_CHANGE_MSI;
 
 	if (pci && i == 0 && kind < 240)
-		return (uint32_t)(kind % 4) << 11 | take_u8(in);
+		return (uint32_t)(kind % 4) << 11 |
+		       (kind & 8 ? take_u8(in) : 0U);
+	/* What ibm,change-msi is to do, and with how many vectors. */
+	if (token == RTAS_IBM_CHANGE_MSI && i >= 3 && kind < 224)
+		return i == 3 ? kind % 5U : kind % 8U;
 	if (pci && i == 1 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
 		return LAYOUT_PHB_BUID >> 32;
 	if (pci && i == 2 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
