@@ -7,6 +7,7 @@
  * enough, and what is let through keeps the promises that elf.c makes: no
  * segment wraps, none overlaps another in memory, all file bytes are there.
  *
+ * Bounds: an ELF_MAX_SEGMENTS of 2 instead of 32.
  * Does not cover: more program headers; for ELF_MAX_SEGMENTS see elf_segment.
  */
 #include "tests/prove/env.h"

@@ -28,6 +28,18 @@ size_t nondet_size(void);
 /* It holds for all that is looked at. */
 #define prove(condition) __CPROVER_assert(condition, #condition)
 
+/*
+ * An index that is below a limit. CBMC sees an access beyond an object, but not
+ * one from an array into the next member of the same struct: edits in the table
+ * "proofs" put this around the indices of such arrays.
+ */
+#define BELOW(index, limit)                \
+	({                                 \
+		uint64_t index_ = (index); \
+		prove(index_ < (limit));   \
+		index_;                    \
+	})
+
 /* An object of any content. */
 #define any(object) __CPROVER_havoc_slice(&(object), sizeof(object))
 

@@ -22,8 +22,22 @@ static int32_t handler(struct rtas_call *call);
 #define gmem_read words_read
 static int words_read(const struct gmem *gmem, uint64_t gpa, void *buf,
 		      uint64_t len);
+#define gmem_write sure_write
+static int sure_write(struct gmem *gmem, uint64_t gpa, const void *buf,
+		      uint64_t len);
 #include "arch/ppc64le/rtas.c"
 #undef gmem_read
+#undef gmem_write
+
+/* What is written was found to be RAM before. */
+static int sure_write(struct gmem *gmem, uint64_t gpa, const void *buf,
+		      uint64_t len)
+{
+	int ret = gmem_write(gmem, gpa, buf, len);
+
+	prove(ret == 0);
+	return ret;
+}
 
 /* The real one, see gmem_range, but word by word. */
 static int words_read(const struct gmem *gmem, uint64_t gpa, void *buf,
