@@ -2,15 +2,17 @@
 /*
  * virtq_pop(): a chain that it hands out lies in RAM.
  *
- * For a queue of 1, 2 or 4 in any state (queue.h) in RAM of two regions
+ * For a queue of 1 or 2 in any state (queue.h) in RAM of two regions
  * (ram.h), with whatever the driver writes, changing between any two loads:
  * every access is inside RAM; at most as many descriptors are followed as the
  * queue has; each iovec can be read and written; lengths add up and stay below
  * 2^32; a head is in the queue, was not in flight and is now; what is refused
  * leaves an empty chain and a broken queue.
  *
- * Does not cover: larger queues; a chain of VIRTQ_MAX_IOV pieces, for which
- * see virtq_iov.
+ * Bounds: a VIRTQ_MAX_IOV of 3 instead of 256, so that a chain can have too
+ * many pieces.
+ * Does not cover: larger queues, and so chains and tables of more than two
+ * descriptors.
  */
 #include "tests/prove/queue.h"
 
