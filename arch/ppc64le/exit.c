@@ -163,9 +163,9 @@ static const char *run_failure(int error)
 }
 
 /*
- * KVM answers some RTAS calls itself, and fails KVM_RUN where the guest gave
- * it a buffer that is not RAM, or more arguments than there may be. The
- * hypercall is still open then, and the guest gets its error from here.
+ * KVM answers some RTAS calls itself, and fails KVM_RUN where it cannot read
+ * a whole buffer of the largest size, or finds more arguments than there may
+ * be. The hypercall is still open then, and is answered from here.
  */
 static bool is_bad_rtas_call(const struct vcpu *vcpu, int error)
 {
@@ -178,10 +178,8 @@ enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
 	char regs[CRASH_REGS_SIZE];
 
-	if (is_bad_rtas_call(vcpu, error)) {
-		vcpu->run->papr_hcall.ret = (uint64_t)H_PARAMETER;
-		return EXIT_RESUME;
-	}
+	if (is_bad_rtas_call(vcpu, error))
+		return exit_papr_hcall(vcpu);
 	regs_describe(vcpu, regs, sizeof(regs));
 	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
 			"guest vCPU %u died: %s (%s)", vcpu->id,

@@ -198,6 +198,7 @@ static void bad_rtas_buffers(void **state)
 		struct kvm_run *run = c.f.vcpus[0].run;
 		run->exit_reason = cases[i].reason;
 		run->papr_hcall.nr = cases[i].nr;
+		run->papr_hcall.args[0] = UINT64_MAX - 3;
 		run->papr_hcall.ret = 1;
 		assert_int_equal(arch_run_failed(&c.f.vcpus[0], cases[i].error),
 				 cases[i].action);
