@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A guest's RAM: two regions of any place and size, up to 1 TiB each. What is
+ * A guest's RAM: two regions of any place and size, up to 1 TiB each, or
+ * one. What is
  * in it may be anything at any time, so nothing is stored: a write only has to
  * be inside. Translation is the real one; for dirty pages see gmem_dirty.
  */
@@ -60,8 +61,10 @@ static inline void ram_init(struct gmem *gmem)
 {
 	*gmem = (struct gmem){ .nr_regions = 0 };
 	ram_add(gmem);
+#ifndef PROVE_ONE_REGION
 	if (nondet_bool())
 		ram_add(gmem);
+#endif
 }
 
 #endif
