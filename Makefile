@@ -103,7 +103,7 @@ CORE_SRCS := $(filter-out vmm/main.c,$(sort $(wildcard vmm/*.c devices/*.c)))
 ARCH_SRCS := $(sort $(wildcard arch/$(ARCH)/*.c))
 TEST_SRCS := $(sort $(wildcard tests/unit/*_test.c) \
              $(wildcard tests/unit/$(ARCH)/*_test.c))
-FAKE_SRCS := $(sort $(wildcard tests/fakes/*.c))
+FAKE_SRCS := $(sort $(wildcard tests/fakes/*.c tests/fakes/$(ARCH)/*.c))
 
 CORE_OBJS := $(CORE_SRCS:%.c=$(B)/%.o)
 ARCH_OBJS := $(ARCH_SRCS:%.c=$(B)/%.o)
@@ -191,10 +191,12 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
-# Calls of the C library that this test makes fail, one after the other.
-FAIL_CALLS := calloc malloc strdup eventfd epoll_create1 epoll_ctl \
-              timerfd_create mmap pthread_create
-$(B)/tests/unit/$(ARCH)/vm_test: \
+# Calls of the C library that these tests make fail (tests/fakes/fail_nth.h).
+FAIL_CALLS := calloc malloc realloc strdup strndup open fcntl pipe2 fstat \
+              pread eventfd epoll_create1 epoll_ctl timerfd_create mmap \
+              madvise pthread_create
+FAIL_TESTS := $(ARCH)/vm_test fault_build_test
+$(FAIL_TESTS:%=$(B)/tests/unit/%): \
 	TEST_LDFLAGS += $(FAIL_CALLS:%=-Wl,--wrap=%)
 
 $(B)/tests/libfakes.a: $(FAKE_OBJS)

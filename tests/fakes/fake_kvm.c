@@ -420,11 +420,12 @@ void fake_kvm_set_attr(uint32_t group, uint64_t attr, uint64_t value)
 /*
  * How many bytes an attribute has is known to the caller only. Values are
  * little-endian here, so four bytes of eight are a u32; the AIA's groups 0
- * and 3 are u32, 1 and 4 are u64 (Documentation/virt/kvm/devices).
+ * and 3 and the XICS's group 2 are u32, group 1 of both and the AIA's group 4
+ * are u64 (Documentation/virt/kvm/devices).
  */
 static size_t attr_size(uint32_t group)
 {
-	return group == 0 || group == 3 ? 4 : 8;
+	return group == 0 || group == 2 || group == 3 ? 4 : 8;
 }
 
 static int device_attr(unsigned long request, struct kvm_device_attr *a)

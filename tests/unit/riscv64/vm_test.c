@@ -14,68 +14,15 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/timerfd.h>
 
 #include "arch/riscv64/layout.h"
+#include "tests/fakes/fail_nth.h"
 #include "tests/unit/riscv64/vm_fixture.h"
 #include "vmm/snapshot.h"
 
 #define MAX_NTH   2000
 #define KERNEL_PC 0x80200000ULL
-
-/*
- * Calls of the C library that a test makes fail: the linker sends them here.
- */
-
-static unsigned libc_calls, libc_fail_nth;
-static bool libc_failed;
-
-static bool libc_fails(void)
-{
-	unsigned call = __atomic_add_fetch(&libc_calls, 1, __ATOMIC_SEQ_CST);
-
-	if (libc_fail_nth == 0 || call != libc_fail_nth)
-		return false;
-	libc_failed = true;
-	errno = ENOMEM;
-	return true;
-}
-
-static void libc_fail(unsigned nth)
-{
-	libc_calls = 0;
-	libc_failed = false;
-	libc_fail_nth = nth;
-}
-
-#define WRAP(type, failure, name, params, args) \
-	type __real_##name params;              \
-	type __wrap_##name params;              \
-	type __wrap_##name params               \
-	{                                       \
-		if (libc_fails())               \
-			return failure;         \
-		return __real_##name args;      \
-	}
-
-WRAP(void *, NULL, calloc, (size_t n, size_t size), (n, size))
-WRAP(void *, NULL, malloc, (size_t size), (size))
-WRAP(char *, NULL, strdup, (const char *text), (text))
-WRAP(int, -1, eventfd, (unsigned count, int flags), (count, flags))
-WRAP(int, -1, epoll_create1, (int flags), (flags))
-WRAP(int, -1, epoll_ctl, (int fd, int op, int watched, struct epoll_event *ev),
-     (fd, op, watched, ev))
-WRAP(int, -1, timerfd_create, (clockid_t clock, int flags), (clock, flags))
-WRAP(void *, MAP_FAILED, mmap,
-     (void *addr, size_t len, int prot, int flags, int fd, off_t off),
-     (addr, len, prot, flags, fd, off))
-WRAP(int, ENOMEM, pthread_create,
-     (pthread_t * thread, const pthread_attr_t *attr, void *(*fn)(void *),
-      void *arg),
-     (thread, attr, fn, arg))
 
 static int exit_putchar(struct kvm_run *run, void *arg)
 {
@@ -312,8 +259,8 @@ static void test_stop_from_another_thread(void **state)
 		fixture_init(&f, "--cpus 4");
 		struct vm *vm = build(&f);
 
-		assert_int_equal(
-			__real_pthread_create(&thread, NULL, stop_soon, vm), 0);
+		assert_int_equal(pthread_create(&thread, NULL, stop_soon, vm),
+				 0);
 		struct vm_result result = run(vm);
 		pthread_join(thread, NULL);
 		assert_int_equal(result.stop, VM_STOP_USER);
@@ -409,8 +356,8 @@ static int exit_start_pauser(struct kvm_run *run, void *arg)
 {
 	struct pauser *p = arg;
 
-	assert_int_equal(
-		__real_pthread_create(&p->thread, NULL, pause_and_save, p), 0);
+	assert_int_equal(pthread_create(&p->thread, NULL, pause_and_save, p),
+			 0);
 	/* A read that KVM has to complete before registers are looked at. */
 	run->exit_reason = KVM_EXIT_MMIO;
 	run->mmio.phys_addr = 0x10000005;
@@ -581,15 +528,10 @@ static void test_every_kvm_call_may_fail(void **state)
 	fail_each(10, arm_kvm, fake_kvm_failed);
 }
 
-static bool libc_reached(void)
-{
-	return libc_failed;
-}
-
 static void test_every_library_call_may_fail(void **state)
 {
 	(void)state;
-	fail_each(50, libc_fail, libc_reached);
+	fail_each(50, fail_nth_arm, fail_nth_hit);
 }
 
 static void test_no_kvm(void **state)
