@@ -19,30 +19,44 @@
 #include "vmm/jail.h"
 #include "vmm/sandbox.h"
 
+/* A wrong option is for the user to mend, a limit that was reached is not. */
+static bool is_limit(int code)
+{
+	return code == EMFILE || code == ENFILE || code == ENOMEM;
+}
+
+static int no_file(const struct file_config *file, const char *what, int code,
+		   struct error *err)
+{
+	const char *name = file->path != NULL ? file->path : "its descriptor";
+
+	if (is_limit(code))
+		return error_host(err, -code,
+				  "cannot open the %s '%s': %s; raise the "
+				  "limit on open files",
+				  what, name, strerror(code));
+	if (file->path == NULL)
+		return error_usage(err,
+				   "cannot use fd=%d as %s: %s; open it before "
+				   "starting privet",
+				   file->fd, what, strerror(code));
+	return error_usage(err,
+			   "cannot open the %s '%s': %s; check the path and "
+			   "its permissions",
+			   what, name, strerror(code));
+}
+
 static int open_file(const struct file_config *file, const char *what, int *out,
 		     struct error *err)
 {
-	if (file->path == NULL && file->fd < 0) {
-		*out = -1;
+	*out = -1;
+	if (file->path == NULL && file->fd < 0)
 		return 0;
-	}
-	if (file->path == NULL) {
+	if (file->path == NULL)
 		*out = fcntl(file->fd, F_DUPFD_CLOEXEC, 3);
-		if (*out < 0)
-			return error_usage(
-				err,
-				"cannot use fd=%d as %s: %s; open it "
-				"before starting privet",
-				file->fd, what, strerror(errno));
-		return 0;
-	}
-	*out = open(file->path, O_RDONLY | O_CLOEXEC);
-	if (*out < 0)
-		return error_usage(err,
-				   "cannot open the %s '%s': %s; check "
-				   "the path and its permissions",
-				   what, file->path, strerror(errno));
-	return 0;
+	else
+		*out = open(file->path, O_RDONLY | O_CLOEXEC);
+	return *out < 0 ? no_file(file, what, errno, err) : 0;
 }
 
 static int open_images(struct vm *vm, struct error *err)

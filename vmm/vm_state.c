@@ -139,6 +139,13 @@ static const char *restore_failure(int error)
 	}
 }
 
+/* What is wrong with the file, or with this machine for it. */
+static bool is_mismatch(int error)
+{
+	return error == -ENOTSUP || error == -ENXIO || error == -EBADMSG ||
+	       error == -EINVAL;
+}
+
 static int restore_section(struct vm *vm, struct snap_reader *r,
 			   const struct snap_section *section, bool *seen,
 			   struct error *err)
@@ -160,7 +167,9 @@ static int restore_section(struct vm *vm, struct snap_reader *r,
 
 	int ret = restore_target(&target, r, section->version);
 	if (ret < 0)
-		return error_set(err, ret, EXIT_STATUS_USAGE,
+		return error_set(err, ret,
+				 is_mismatch(ret) ? EXIT_STATUS_USAGE
+						  : EXIT_STATUS_ERROR,
 				 "saved state: section '%s' version %u cannot "
 				 "be restored: %s",
 				 section->id, section->version,
