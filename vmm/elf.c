@@ -62,9 +62,12 @@ static int wrong_machine(const struct image *image, uint16_t machine,
 bool elf_detect(const struct image *image)
 {
 	uint8_t magic[SELFMAG];
+	int ret = image_read(image, 0, magic, sizeof(magic));
 
-	return image_read(image, 0, magic, sizeof(magic)) == 0 &&
-	       memcmp(magic, ELFMAG, SELFMAG) == 0;
+	/* What cannot be read may be one: elf_parse() says what is wrong. */
+	if (ret < 0)
+		return ret != -ERANGE;
+	return memcmp(magic, ELFMAG, SELFMAG) == 0;
 }
 
 static int truncated(const struct image *image, const char *what,

@@ -39,7 +39,11 @@ struct elf {
 	struct elf_segment segments[ELF_MAX_SEGMENTS];
 };
 
-/** elf_detect() - Whether the image begins with the ELF magic */
+/**
+ * elf_detect() - Whether the image begins with the ELF magic
+ *
+ * Also true where that cannot be read: elf_parse() then says why.
+ */
 bool elf_detect(const struct image *image);
 
 /**

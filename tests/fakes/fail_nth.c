@@ -19,6 +19,7 @@
 static struct {
 	unsigned calls;
 	unsigned nth;
+	bool unreadable;
 	const char *what;
 } fake;
 
@@ -26,6 +27,7 @@ void fail_nth_arm(unsigned nth)
 {
 	__atomic_store_n(&fake.nth, 0, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&fake.calls, 0, __ATOMIC_SEQ_CST);
+	__atomic_store_n(&fake.unreadable, false, __ATOMIC_SEQ_CST);
 	if (nth != 0)
 		__atomic_store_n(&fake.what, NULL, __ATOMIC_SEQ_CST);
 	__atomic_store_n(&fake.nth, nth, __ATOMIC_SEQ_CST);
@@ -79,8 +81,6 @@ WRAP(int, -1, EMFILE, timerfd_create, (clockid_t clock, int flags),
      (clock, flags))
 WRAP(int, -1, EMFILE, pipe2, (int fds[2], int flags), (fds, flags))
 WRAP(int, -1, EIO, fstat, (int fd, struct stat *st), (fd, st))
-WRAP(ssize_t, -1, EIO, pread, (int fd, void *buf, size_t len, off_t off),
-     (fd, buf, len, off))
 WRAP(void *, MAP_FAILED, ENOMEM, mmap,
      (void *addr, size_t len, int prot, int flags, int fd, off_t off),
      (addr, len, prot, flags, fd, off))
@@ -90,6 +90,19 @@ WRAP(int, EAGAIN, EAGAIN, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attr, void *(*fn)(void *),
       void *arg),
      (thread, attr, fn, arg))
+
+/* A file that could not be read once cannot be read again. */
+ssize_t __real_pread(int fd, void *buf, size_t len, off_t off);
+ssize_t __wrap_pread(int fd, void *buf, size_t len, off_t off);
+ssize_t __wrap_pread(int fd, void *buf, size_t len, off_t off)
+{
+	if (fails("pread", EIO))
+		__atomic_store_n(&fake.unreadable, true, __ATOMIC_SEQ_CST);
+	if (!__atomic_load_n(&fake.unreadable, __ATOMIC_SEQ_CST))
+		return __real_pread(fd, buf, len, off);
+	errno = EIO;
+	return -1;
+}
 
 /* Those below take what they need only. */
 

@@ -4,8 +4,8 @@
  *
  * The linker sends the calls here that FAIL_CALLS in the Makefile names, for
  * the tests that FAIL_TESTS names. Each fails with an errno that it may have
- * in earnest. A test repeats what it does with the next N until none was
- * reached.
+ * in earnest, and files stay unreadable. A test repeats what it does with the
+ * next N until none was reached.
  */
 #ifndef PRIVET_TESTS_FAIL_NTH_H
 #define PRIVET_TESTS_FAIL_NTH_H

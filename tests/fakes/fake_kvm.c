@@ -520,6 +520,14 @@ int fake_kvm_vcpu_fd(unsigned vcpu)
 	return new_vcpu(vcpu);
 }
 
+/* What an earlier one did not unbind went away with it. */
+static int new_vm(void)
+{
+	memset(fake.irqfds, 0, sizeof(fake.irqfds));
+	memset(fake.ioevs, 0, sizeof(fake.ioevs));
+	return new_fd(KIND_VM, 0);
+}
+
 static int system_ioctl(unsigned long request, uintptr_t arg)
 {
 	if (request == KVM_GET_API_VERSION)
@@ -529,7 +537,7 @@ static int system_ioctl(unsigned long request, uintptr_t arg)
 	if (request == KVM_CHECK_EXTENSION)
 		return arg < MAX_CAPS ? fake.caps[arg] : 0;
 	if (request == KVM_CREATE_VM)
-		return new_fd(KIND_VM, 0);
+		return new_vm();
 	return -ENOTTY;
 }
 
