@@ -143,9 +143,14 @@ static int discard_device(struct disk *disk, const struct disk_request *req)
 	uint64_t end = align_down(req->offset + req->length, disk->host_block);
 	uint64_t range[2] = { start, end - start };
 
+	int ret = 0;
+
 	if (start >= end)
 		return 0;
-	return ioctl(disk->fd, BLKDISCARD, range) < 0 ? -errno : 0;
+	do
+		ret = ioctl(disk->fd, BLKDISCARD, range);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : 0;
 }
 
 static int do_discard(struct disk *disk, const struct disk_request *req)
