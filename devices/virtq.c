@@ -22,6 +22,7 @@
 #include <stdatomic.h>
 #include <string.h>
 #include "vmm/bytes.h"
+#include "vmm/fence.h"
 
 /* Layout of the areas, virtio 1.2, 2.7 */
 #define DESC_SIZE   16U
@@ -437,7 +438,7 @@ bool virtq_must_signal(struct virtq *vq)
 		return false;
 	vq->signalled = vq->used_idx;
 	vq->signalled_valid = true;
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	if (!vq->event_idx)
 		return !(ring_load(vq->avail_host + AVAIL_FLAGS,
 				   memory_order_relaxed) &
@@ -464,7 +465,7 @@ bool virtq_enable_notify(struct virtq *vq)
 	else
 		ring_store(vq, vq->used_host + USED_FLAGS, 0,
 			   memory_order_relaxed);
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	return virtq_has_avail(vq);
 }
 

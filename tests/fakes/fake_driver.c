@@ -3,11 +3,11 @@
 #include "tests/fakes/fake_driver.h"
 
 #include <errno.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include "vmm/arch.h"
 #include "vmm/bytes.h"
+#include "vmm/fence.h"
 
 #define DESC_SIZE   16U
 #define LOW_RESERVE KIB(64)
@@ -278,7 +278,7 @@ bool fake_queue_wants_kick(struct fake_queue *q)
 	uint16_t now = q->avail_idx;
 	uint16_t old = q->kicked;
 
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	q->kicked = now;
 	if (!q->event_idx)
 		return now != old &&

@@ -4,10 +4,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <time.h>
-#include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include "tests/unit/virtq_fixture.h"
+#include "vmm/fence.h"
 
 /* Another vCPU changes descriptors while we look. */
 struct flipper {
@@ -188,7 +188,7 @@ static void ping_driver(struct ping *p)
 			seen++;
 		}
 		/* used_event was written: the last look before sleeping. */
-		atomic_thread_fence(memory_order_seq_cst);
+		full_fence();
 		if (fake_queue_used_idx(q) == q->used_seen && seen < PINGS &&
 		    q->nr_free == 0 && !wait_for(p, p->irq))
 			return;
@@ -291,7 +291,7 @@ static void driver_wants_irq(struct duel *d)
 		fake_queue_set_used_event(q, q->used_seen);
 	else
 		fake_queue_set_avail_flags(q, 0);
-	atomic_thread_fence(memory_order_seq_cst);
+	full_fence();
 	d->seen[1] = fake_queue_used_idx(q) != q->used_seen;
 }
 
