@@ -3,42 +3,15 @@
  * Kernel files: wrappings and ELF. The input is the file as it is, or says how
  * a file is to be made that is good but for a few bytes.
  */
-#include <errno.h>
-#include <sys/mman.h>
-#include <unistd.h>
-#include <zlib.h>
-#include <zstd.h>
-
-#include "tests/fuzz/input.h"
-#include "vmm/bytes.h"
+#include "tests/fuzz/kernel.h"
 #include "vmm/elf.h"
-#include "vmm/image.h"
 
-#define MAX_FILE 8192U
 #define RAM_BASE UINT64_C(0x80000000)
 #define RAM_SIZE KIB(256)
 #define EM_PPC64 21U
 #define EM_RISCV 243U
 
-/** struct file - What is being made */
-struct file {
-	struct input in;
-	uint8_t data[MAX_FILE];
-	size_t len;
-};
-
-static void put_rest(struct file *f, size_t at)
-{
-	size_t len;
-	const uint8_t *rest = take_rest(&f->in, &len);
-
-	len = min_size(len, MAX_FILE - at);
-	if (len > 0)
-		memcpy(f->data + at, rest, len);
-	f->len = at + len;
-}
-
-static void put_segment(struct file *f, uint8_t *ph, unsigned i)
+static void put_segment(struct kernel *f, uint8_t *ph, unsigned i)
 {
 	bool wild = take_rarely(&f->in, 8);
 	uint64_t size = take_u8(&f->in) * 4U;
@@ -52,7 +25,16 @@ static void put_segment(struct file *f, uint8_t *ph, unsigned i)
 	le64_store(ph + 40, size + take_number(&f->in));
 }
 
-static void make_elf(struct file *f)
+/* What the segments are: some bytes of the input's, others zero. */
+static void put_body(struct kernel *f, size_t at)
+{
+	size_t len = 4U * take_u8(&f->in);
+
+	take_bytes(&f->in, f->data + at, min_size(len, 64));
+	f->len = at + len;
+}
+
+static void make_elf(struct kernel *f)
 {
 	static const uint8_t ident[] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
 	unsigned count = take_below(&f->in, 8);
@@ -72,79 +54,10 @@ static void make_elf(struct file *f)
 						   : (uint16_t)count);
 	for (unsigned i = 0; i < count; i++)
 		put_segment(f, h + 64 + 56 * i, i);
-	put_rest(f, 64 + 56 * count);
+	put_body(f, 64 + 56 * count);
 }
 
-static size_t pack_gzip(const struct file *f, uint8_t *out, size_t size)
-{
-	z_stream z = { .next_in = (z_const Bytef *)f->data,
-		       .avail_in = (uInt)f->len,
-		       .next_out = out,
-		       .avail_out = (uInt)size };
-
-	FUZZ_CHECK(deflateInit2(&z, 1, Z_DEFLATED, MAX_WBITS + 16, 8,
-				Z_DEFAULT_STRATEGY) == Z_OK);
-	deflate(&z, Z_FINISH);
-	size = z.total_out;
-	deflateEnd(&z);
-	return size;
-}
-
-/* The head of an EFI zboot image, Linux, drivers/firmware/efi/libstub. */
-static size_t put_zboot(struct file *f, uint8_t *out, size_t size,
-			const char *codec)
-{
-	memset(out, 0, 64);
-	memcpy(out, "MZ", 2);
-	memcpy(out + 4, "zimg", 4);
-	le32_store(out + 8,
-		   take_rarely(&f->in, 8) ? (uint32_t)take_number(&f->in) : 64);
-	le32_store(out + 12, take_rarely(&f->in, 8)
-				     ? (uint32_t)take_number(&f->in)
-				     : (uint32_t)size);
-	memcpy(out + 24, codec, strlen(codec));
-	return 64 + size;
-}
-
-/* The file is packed, by one of two codecs, with or without a program. */
-static void wrap(struct file *f, uint8_t kind)
-{
-	static uint8_t out[2 * MAX_FILE];
-	uint8_t *body = (kind & 2) != 0 ? out + 64 : out;
-	size_t size = sizeof(out) - 64;
-
-	if ((kind & 1) != 0)
-		size = pack_gzip(f, body, size);
-	else
-		size = ZSTD_compress(body, size, f->data, f->len, 1);
-	FUZZ_CHECK(size < sizeof(out) - 64);
-	if ((kind & 2) != 0)
-		size = put_zboot(f, out, size,
-				 (kind & 1) != 0 ? "gzip" : "zstd");
-	f->len = min_size(size, MAX_FILE);
-	memcpy(f->data, out, f->len);
-}
-
-static void make_file(struct file *f)
-{
-	uint8_t kind = take_u8(&f->in), changes[8][3];
-
-	if (kind < 64) {
-		put_rest(f, 0);
-		return;
-	}
-	take_bytes(&f->in, changes, sizeof(changes));
-	make_elf(f);
-	if (kind >= 128)
-		wrap(f, kind);
-	/* Each flips a byte somewhere, if it flips anything. */
-	for (unsigned i = 0; i < 8; i++)
-		f->data[le16_load(changes[i]) % f->len] ^= changes[i][2];
-	if (kind % 16 == 15)
-		f->len = 1 + changes[0][0] % f->len;
-}
-
-static void load(const struct image *image, uint16_t machine)
+static void load_elf(const struct image *image, uint16_t machine)
 {
 	struct gmem gmem = { 0 };
 	struct error err = { 0 };
@@ -162,29 +75,14 @@ static void load(const struct image *image, uint16_t machine)
 	gmem_destroy(&gmem);
 }
 
+static void load(const struct image *image)
+{
+	load_elf(image, EM_RISCV);
+	load_elf(image, EM_PPC64);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
-	struct file *f = calloc(1, sizeof(*f));
-	int fd = memfd_create("kernel", MFD_CLOEXEC);
-	struct error err = { 0 };
-	struct image image;
-	uint8_t byte;
-
-	FUZZ_CHECK(f != NULL && fd >= 0);
-	f->in = (struct input){ data, len };
-	make_file(f);
-	FUZZ_CHECK(write(fd, f->data, f->len) == (ssize_t)f->len);
-	if (image_open(&image, fd, "kernel", &err) == 0) {
-		FUZZ_CHECK(image.size > 0);
-		FUZZ_CHECK(image_read(&image, image.size - 1, &byte, 1) == 0);
-		FUZZ_CHECK(image_read(&image, image.size, &byte, 1) < 0);
-		load(&image, EM_RISCV);
-		load(&image, EM_PPC64);
-		image_close(&image);
-	} else {
-		FUZZ_CHECK(err.text[0] != '\0' && err.code != 0);
-	}
-	close(fd);
-	free(f);
+	kernel_run(data, len, make_elf, load);
 	return 0;
 }

@@ -6,12 +6,16 @@
 #ifndef PRIVET_TESTS_FUZZ_MACHINE_H
 #define PRIVET_TESTS_FUZZ_MACHINE_H
 
+#include <errno.h>
+#include <libfdt.h>
+
 #include "devices/table.h"
 #include "tests/fuzz/chardev_stub.h"
 #include "tests/fuzz/input.h"
 #include "tests/unit/vcpu_fixture.h"
 #include "vmm/arch.h"
 #include "vmm/bytes.h"
+#include "vmm/fdt.h"
 #include "vmm/irqchip.h"
 #include "vmm/snapshot.h"
 
@@ -29,20 +33,39 @@ static inline uint64_t machine_gpa(struct input *in)
 	return take_number(in);
 }
 
+/** machine_access() - A vCPU touches @size bytes at @gpa */
+static inline void machine_access(struct vcpu *vcpu, uint64_t gpa,
+				  unsigned size, bool write, uint64_t value)
+{
+	struct kvm_run *run = vcpu->run;
+
+	run->exit_reason = KVM_EXIT_MMIO;
+	run->mmio.phys_addr = gpa;
+	run->mmio.len = size;
+	run->mmio.is_write = write;
+	le64_store(run->mmio.data, write ? value : 0);
+	FUZZ_CHECK(arch_handle_exit(vcpu) == EXIT_RESUME || write);
+}
+
 /** machine_exit_mmio() - A vCPU touches something at @gpa */
 static inline void machine_exit_mmio(struct input *in, struct vcpu *vcpu,
 				     uint64_t gpa)
 {
 	static const uint8_t sizes[] = { 4, 4, 4, 1, 2, 8, 4, 1 };
-	struct kvm_run *run = vcpu->run;
 	uint8_t kind = take_u8(in);
+	bool write = kind >= 128;
 
-	run->exit_reason = KVM_EXIT_MMIO;
-	run->mmio.phys_addr = gpa;
-	run->mmio.len = sizes[kind & 7];
-	run->mmio.is_write = kind >= 128;
-	le64_store(run->mmio.data, kind >= 128 ? take_number(in) : 0);
-	FUZZ_CHECK(arch_handle_exit(vcpu) == EXIT_RESUME || kind >= 128);
+	machine_access(vcpu, gpa, sizes[kind & 7], write,
+		       write ? take_number(in) : 0);
+}
+
+/** machine_fail() - KVM_RUN fails; what it was about is in vcpu->run */
+static inline void machine_fail(struct input *in, struct vcpu *vcpu)
+{
+	static const uint8_t errors[] = { EINVAL,     EFAULT, ENOMEM, EIO,
+					  EOPNOTSUPP, ENODEV, EBADF };
+
+	arch_run_failed(vcpu, -errors[take_below(in, ARRAY_SIZE(errors))]);
 }
 
 /* Up to three bytes of it are others. */
@@ -149,6 +172,18 @@ static inline void machine_reset(struct vm *vm)
 		pthread_mutex_unlock(&dev->lock);
 	}
 	vm->stop = VM_STOP_NONE;
+}
+
+/** machine_tree() - A tree that was built is one */
+static inline void machine_tree(struct fdt_builder *fdt)
+{
+	const void *blob;
+	size_t len;
+	struct error err = { 0 };
+
+	FUZZ_CHECK(fdt_builder_finish(fdt, &blob, &len, &err) == 0);
+	FUZZ_CHECK(fdt_check_full(blob, len) == 0);
+	fdt_builder_free(fdt);
 }
 
 /** machine_serve() - What the vCPUs' threads do before they go on */

@@ -7,7 +7,9 @@
 #include "arch/ppc64le/irqchips.h"
 #include "arch/ppc64le/layout.h"
 #include "arch/ppc64le/rtas.h"
+#include "arch/ppc64le/tree.h"
 #include "tests/fuzz/machine.h"
+#include "tests/fuzz/ppc64le/shapes.h"
 #include "tests/unit/ppc64le/core_fixture.h"
 
 /** struct state - The machine; the interrupt controller is the real one */
@@ -72,30 +74,6 @@ static uint64_t take_nr(struct input *in)
 	return hcalls[group][take_below(in, count)].nr;
 }
 
-/* Values that some call takes: addresses, numbers of things, flags. */
-static uint64_t take_arg(struct input *in)
-{
-	static const uint64_t known[] = {
-		LAYOUT_VTY_UNIT,
-		LAYOUT_PHB_LIOBN,
-		LAYOUT_IRQ_MSI,
-		LAYOUT_IRQ_EPOW,
-		LAYOUT_PCI_MEM32_BASE,
-		LAYOUT_FINISHER_BASE,
-		LAYOUT_PCI_IO_BASE,
-		LAYOUT_PHB_BUID >> 32,
-		(uint32_t)LAYOUT_PHB_BUID,
-		MACHINE_RADIX,
-	};
-	uint8_t kind = take_u8(in);
-
-	if (kind < 96)
-		return take_number(in);
-	if (kind < 160)
-		return machine_gpa(in);
-	return known[kind % ARRAY_SIZE(known)] + (kind < 240 ? 0 : take_u8(in));
-}
-
 static enum exit_action call(struct state *s, struct vcpu *vcpu, uint64_t nr,
 			     const uint64_t *args)
 {
@@ -118,30 +96,15 @@ static void hcall(struct state *s, struct vcpu *vcpu)
 {
 	uint64_t args[HCALL_NR_ARGS], nr = take_nr(&s->in);
 
-	for (size_t i = 0; i < HCALL_NR_ARGS; i++)
-		args[i] =
-			i < 5 || take_rarely(&s->in, 4) ? take_arg(&s->in) : i;
+	for (unsigned i = 0; i < HCALL_NR_ARGS; i++) {
+		enum shape shape =
+			shape_of(hcall_shapes, ARRAY_SIZE(hcall_shapes), nr, i);
+
+		args[i] = i;
+		if (i < 5 || take_rarely(&s->in, 4))
+			args[i] = take_shaped(&s->in, &vcpu->vm->gmem, shape);
+	}
 	call(s, vcpu, nr, args);
-}
-
-/* Arguments that look like those of PCI calls come first, of any others not. */
-static uint32_t take_word(struct input *in, uint32_t token, unsigned i)
-{
-	uint8_t kind = take_u8(in);
-	bool pci =
-		token >= RTAS_READ_PCI_CONFIG && token <= RTAS_IBM_CHANGE_MSI;
-
-	if (pci && i == 0 && kind < 240)
-		return (uint32_t)(kind % 4) << 11 |
-		       (kind & 8 ? take_u8(in) : 0U);
-	/* What ibm,change-msi is to do, and with how many vectors. */
-	if (token == RTAS_IBM_CHANGE_MSI && i >= 3 && kind < 224)
-		return i == 3 ? kind % 5U : kind % 8U;
-	if (pci && i == 1 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
-		return LAYOUT_PHB_BUID >> 32;
-	if (pci && i == 2 && kind < 240 && token >= RTAS_IBM_READ_PCI_CONFIG)
-		return (uint32_t)LAYOUT_PHB_BUID;
-	return (uint32_t)take_arg(in);
 }
 
 static void rtas(struct state *s, struct vcpu *vcpu)
@@ -161,10 +124,42 @@ static void rtas(struct state *s, struct vcpu *vcpu)
 	be32_store(raw, token);
 	be32_store(raw + 4, nargs);
 	be32_store(raw + 8, nret);
-	for (unsigned i = 0; i < 20 && i < nargs; i++)
-		be32_store(raw + 12 + 4 * i, take_word(&s->in, token, i));
+	for (unsigned i = 0; i < 20 && i < nargs; i++) {
+		enum shape shape = shape_of(rtas_shapes,
+					    ARRAY_SIZE(rtas_shapes), token, i);
+
+		be32_store(raw + 12 + 4 * i,
+			   (uint32_t)take_shaped(&s->in, &vm->gmem, shape));
+	}
 	gmem_write(&vm->gmem, args[0], raw, sizeof(raw));
-	call(s, vcpu, 0xf000, args);
+	call(s, vcpu, HCALL_RTAS, args);
+}
+
+/* The guest has a source routed to a processor that takes all there is. */
+static void set_up_source(struct state *s, struct vcpu *vcpu)
+{
+	uint64_t irq = take_irq(&s->in);
+	uint8_t kind = take_u8(&s->in), raw[24];
+	uint64_t args[HCALL_NR_ARGS] = { arch_info.ram_base + 0x2000 };
+
+	be32_store(raw, RTAS_IBM_SET_XIVE);
+	be32_store(raw + 4, 3);
+	be32_store(raw + 8, 1);
+	be32_store(raw + 12, (uint32_t)irq);
+	be32_store(raw + 16, vcpu->id);
+	be32_store(raw + 20, kind % 16);
+	gmem_write(&vcpu->vm->gmem, args[0], raw, sizeof(raw));
+	call(s, vcpu, HCALL_RTAS, args);
+	args[0] = kind & 16 ? kind : 0xff;
+	call(s, vcpu, 0x68, args);
+	s->chip->ops->set_level(s->chip, (uint32_t)irq, true);
+	if (kind & 32)
+		return;
+	call(s, vcpu, 0x74, args);
+	if (kind & 64)
+		s->chip->ops->set_level(s->chip, (uint32_t)irq, false);
+	args[0] = UINT64_C(0xff000000) | irq;
+	call(s, vcpu, 0x64, args);
 }
 
 static void host(struct state *s)
@@ -177,8 +172,40 @@ static void host(struct state *s)
 	else if (kind < 200)
 		vm_press_power_button(vm);
 	else
-		s->chip->ops->set_level(s->chip, LAYOUT_IRQ_LSI + kind % 4,
+		s->chip->ops->set_level(s->chip, (uint32_t)take_irq(&s->in),
 					kind & 8);
+}
+
+/* What KVM leaves with besides, and what it fails with. */
+static void exit_other(struct state *s, struct vcpu *vcpu)
+{
+	static const uint8_t reasons[] = {
+		KVM_EXIT_UNKNOWN,    KVM_EXIT_DEBUG,
+		KVM_EXIT_FAIL_ENTRY, KVM_EXIT_INTR,
+		KVM_EXIT_NMI,        KVM_EXIT_INTERNAL_ERROR,
+		KVM_EXIT_PAPR_HCALL, 99,
+	};
+	uint8_t kind = take_u8(&s->in);
+
+	vcpu->run->exit_reason = reasons[kind % ARRAY_SIZE(reasons)];
+	vcpu->run->papr_hcall.nr = kind & 0x40 ? HCALL_RTAS : 4;
+	vcpu->run->papr_hcall.args[0] = machine_gpa(&s->in);
+	if (kind & 0x80)
+		machine_fail(&s->in, vcpu);
+	else
+		arch_handle_exit(vcpu);
+}
+
+/* A guest that reboots gets its tree anew. */
+static void reboot(struct vm *vm)
+{
+	const struct boot_layout layout = { .rtas_size = RTAS_BLOB_SIZE };
+	struct fdt_builder fdt;
+
+	machine_reset(vm);
+	FUZZ_CHECK(fdt_builder_init(&fdt, TREE_MAX_SIZE(CPUS)) == 0);
+	FUZZ_CHECK(tree_build(vm, &layout, &fdt) == 0);
+	machine_tree(&fdt);
 }
 
 static uint64_t take_register(struct input *in)
@@ -197,7 +224,7 @@ static uint64_t take_register(struct input *in)
 
 static void run(struct state *s)
 {
-	static const uint8_t weights[] = { 30, 40, 10, 4, 6, 4, 1, 4 };
+	static const uint8_t weights[] = { 34, 40, 10, 4, 6, 4, 2, 4, 4, 2 };
 	struct vm *vm = s->c.f.vm;
 	struct vcpu *vcpu = &vm->vcpus[take_below(&s->in, CPUS)];
 	uint64_t gpa;
@@ -222,7 +249,13 @@ static void run(struct state *s)
 		machine_state(&s->in, vm);
 		break;
 	case 6:
-		machine_reset(vm);
+		reboot(vm);
+		break;
+	case 7:
+		exit_other(s, vcpu);
+		break;
+	case 8:
+		set_up_source(s, vcpu);
 		break;
 	default:
 		gpa = machine_gpa(&s->in);

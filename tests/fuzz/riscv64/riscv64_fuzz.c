@@ -3,11 +3,13 @@
  * The riscv64 machine: exits of vCPUs for the PLIC, the serial port, the
  * clock, the finisher, the PCI host bridge, SBI calls and CSRs; saved state.
  */
+#include "arch/riscv64/boot.h"
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/machine.h"
 #include "arch/riscv64/regs.h"
 #include "arch/riscv64/sbi.h"
+#include "arch/riscv64/tree.h"
 #include "tests/fuzz/machine.h"
 
 /** struct state - The machine; the interrupt controller is the real one */
@@ -94,9 +96,34 @@ static uint64_t take_plic(struct input *in)
 	return 0x200000 + 0x1000 * cpu + 4 * (kind / 16 % 2);
 }
 
+/* Of a function that is there, mostly, and what drivers look at first. */
+static uint64_t take_ecam(struct input *in)
+{
+	uint8_t kind = take_u8(in);
+	uint64_t function = (kind & 3U) << 15;
+
+	if (kind < 192)
+		return function + take_u8(in);
+	if (kind < 240)
+		return function + take_u16(in);
+	return take_u32(in) % LAYOUT_ECAM_SIZE;
+}
+
+/* The ways to end, and what is none. */
+static void finish(struct state *s, struct vcpu *vcpu)
+{
+	static const uint16_t how[] = { 0x5555, 0x3333, 0x7777, 0x1234 };
+	static const uint16_t codes[] = { 0, 1, 255, 256, 257, 0xffff };
+	uint8_t kind = take_u8(&s->in);
+	uint32_t code = codes[kind / 8 % ARRAY_SIZE(codes)];
+
+	machine_access(vcpu, LAYOUT_FINISHER_BASE, kind & 4 ? 2 : 4, true,
+		       code << 16 | how[kind & 3]);
+}
+
 static uint64_t take_register(struct input *in)
 {
-	switch (take_below(in, 10)) {
+	switch (take_below(in, 11)) {
 	case 0:
 	case 1:
 	case 2:
@@ -109,12 +136,43 @@ static uint64_t take_register(struct input *in)
 	case 6:
 		return LAYOUT_VIRTIO_BASE + 4 * take_below(in, 130);
 	case 7:
-		return LAYOUT_ECAM_BASE + take_u16(in);
 	case 8:
+		return LAYOUT_ECAM_BASE + take_ecam(in);
+	case 9:
 		return LAYOUT_FINISHER_BASE + take_below(in, 5);
 	default:
 		return take_number(in);
 	}
+}
+
+static unsigned take_source(struct input *in)
+{
+	static const uint8_t known[] = { LAYOUT_IRQ_SERIAL, LAYOUT_IRQ_RTC,
+					 LAYOUT_IRQ_PCI, LAYOUT_IRQ_PCI + 1 };
+	uint8_t kind = take_u8(in);
+
+	return kind < 128 ? known[kind % ARRAY_SIZE(known)] : 1 + kind % 95U;
+}
+
+/* What a driver does with one source: it gets it, until it masks it. */
+static void set_up_source(struct state *s, struct vcpu *vcpu)
+{
+	unsigned irq = take_source(&s->in);
+	uint8_t kind = take_u8(&s->in);
+	uint64_t enable = LAYOUT_PLIC_BASE + 0x2000 + 0x80UL * vcpu->id;
+	uint64_t context = LAYOUT_PLIC_BASE + 0x200000 + 0x1000UL * vcpu->id;
+
+	machine_access(vcpu, LAYOUT_PLIC_BASE + 4UL * irq, 4, true, kind % 8);
+	machine_access(vcpu, enable + irq / 32 * 4, 4, true,
+		       kind & 8 ? UINT32_MAX : 1U << irq % 32);
+	machine_access(vcpu, context, 4, true, kind / 64);
+	s->chip->ops->set_level(s->chip, irq, true);
+	if (kind & 16)
+		return;
+	machine_access(vcpu, context + 4, 4, false, 0);
+	if (kind & 32)
+		s->chip->ops->set_level(s->chip, irq, false);
+	machine_access(vcpu, context + 4, 4, true, irq);
 }
 
 static void exit_sbi(struct state *s, struct vcpu *vcpu)
@@ -150,16 +208,31 @@ static void exit_other(struct state *s, struct vcpu *vcpu)
 		run->exit_reason = KVM_EXIT_SYSTEM_EVENT;
 		run->system_event.type = kind % 8;
 		run->system_event.ndata = kind / 8 % 3;
-		run->system_event.data[0] = take_number(&s->in);
+		run->system_event.data[0] = take_below(&s->in, 3);
 	} else {
 		run->exit_reason = (uint32_t)take_number(&s->in);
 	}
-	arch_handle_exit(vcpu);
+	if (kind % 8 == 7)
+		machine_fail(&s->in, vcpu);
+	else
+		arch_handle_exit(vcpu);
+}
+
+/* A guest that reboots gets its tree anew. */
+static void reboot(struct vm *vm)
+{
+	const struct boot_layout layout = { .initrd_end = 0 };
+	struct fdt_builder fdt;
+
+	machine_reset(vm);
+	FUZZ_CHECK(fdt_builder_init(&fdt, KIB(64)) == 0);
+	FUZZ_CHECK(tree_build(vm, &layout, &fdt) == 0);
+	machine_tree(&fdt);
 }
 
 static void run(struct state *s)
 {
-	static const uint8_t weights[] = { 40, 16, 10, 4, 4, 3, 2, 1 };
+	static const uint8_t weights[] = { 36, 16, 10, 4, 4, 3, 2, 2, 3, 1 };
 	struct vm *vm = s->f.vm;
 	struct vcpu *vcpu = &vm->vcpus[take_below(&s->in, CPUS)];
 
@@ -180,14 +253,20 @@ static void run(struct state *s)
 		machine_state(&s->in, vm);
 		break;
 	case 5:
-		s->chip->ops->set_level(s->chip, 1 + take_below(&s->in, 95),
+		s->chip->ops->set_level(s->chip, take_source(&s->in),
 					take_u8(&s->in) & 1);
 		break;
 	case 6:
 		exit_other(s, vcpu);
 		break;
+	case 7:
+		finish(s, vcpu);
+		break;
+	case 8:
+		set_up_source(s, vcpu);
+		break;
 	default:
-		machine_reset(vm);
+		reboot(vm);
 	}
 }
 
