@@ -76,9 +76,10 @@ static void fake_send_msi(struct irqchip *chip, uint64_t addr, uint32_t data)
 	struct fake_irqchip *fake =
 		container_of(chip, struct fake_irqchip, chip);
 
-	/* One thread's at a time: devices that send are not tested together. */
-	fake->msi = (struct fake_msi){ .addr = addr, .data = data };
-	__atomic_add_fetch(&fake->nr_msis, 1, __ATOMIC_SEQ_CST);
+	/* Where several threads send, nobody asks which came last. */
+	__atomic_store_n(&fake->msi.addr, addr, __ATOMIC_RELAXED);
+	__atomic_store_n(&fake->msi.data, data, __ATOMIC_RELAXED);
+	__atomic_add_fetch(&fake->nr_msis, 1, __ATOMIC_RELAXED);
 }
 
 static const struct irqchip_ops fake_msi_irqchip_ops = {

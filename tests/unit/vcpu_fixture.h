@@ -21,6 +21,10 @@
 
 #define CPUS         4U
 #define WAIT_SECONDS 60
+/* A test that has more in its machine defines it before. */
+#ifndef FIXTURE_RAM
+#define FIXTURE_RAM MIB(1)
+#endif
 
 struct fixture {
 	struct vm *vm;
@@ -47,7 +51,7 @@ static inline void fixture_init(struct fixture *f, void (*defaults)(void))
 	fake_kvm_reset();
 	if (defaults != NULL)
 		defaults();
-	*f = (struct fixture){ .vm = fake_vm_create(MIB(1)) };
+	*f = (struct fixture){ .vm = fake_vm_create(FIXTURE_RAM) };
 	f->own_vcpus = f->vm->vcpus;
 	f->vm->vcpus = f->vcpus;
 	fake_vm_config(f->vm)->cpus = CPUS;
