@@ -9,10 +9,10 @@
  * 2^32; a head is in the queue, was not in flight and is now; what is refused
  * leaves an empty chain and a broken queue.
  *
- * Bounds: a VIRTQ_MAX_IOV of 1 instead of 256, so that a chain can have too
- * many pieces.
- * Does not cover: buffers that cross regions, for which see virtq_iov; larger
- * queues, and so chains and tables of more than two descriptors.
+ * Bounds: a VIRTQ_MAX_IOV of 2 instead of 256.
+ * Does not cover: buffers that cross regions, and a chain of too many pieces,
+ * for which see virtq_iov; larger queues, and so chains and tables of more than
+ * two descriptors.
  */
 #define PROVE_ONE_REGION
 #include "tests/prove/queue.h"
