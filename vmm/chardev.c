@@ -165,13 +165,19 @@ void chardev_on_stall(struct ev_timer *timer)
 	pthread_mutex_lock(&cd->lock);
 	uint64_t waited = chardev_now_ns() - cd->progress_ns;
 	bool blocked = cd->reader && cd->blocked;
+	/* Nothing but this timer tells that a file takes more. */
+	bool retry = blocked && waited >= limit && cd->out.mode == END_DIRECT;
 	if (blocked && waited >= limit)
 		cd->stalled = true;
+	if (retry)
+		cd->blocked = false;
 	pthread_mutex_unlock(&cd->lock);
 
 	if (blocked && waited < limit)
 		ev_timer_set(timer, limit - waited);
 	wake_writer(cd);
+	if (retry)
+		chardev_pump(cd);
 }
 
 /* The host takes no more: wait for it, but not for ever. */

@@ -178,16 +178,26 @@ static ssize_t again(ssize_t ret)
 {
 	if (ret >= 0)
 		return ret;
-	return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
 }
 
-ssize_t chardev_end_read(struct chardev_end *end, void *buf, size_t len)
+static ssize_t read_once(struct chardev_end *end, void *buf, size_t len)
 {
 	if (end->mode == END_SOCKET)
 		return again(recv(end->fd, buf, len, MSG_DONTWAIT));
 	if (end->mode == END_SHARED && ask(end, POLLIN) == 0)
 		return -EAGAIN;
 	return again(read(end->fd, buf, len));
+}
+
+ssize_t chardev_end_read(struct chardev_end *end, void *buf, size_t len)
+{
+	ssize_t ret;
+
+	do
+		ret = read_once(end, buf, len);
+	while (ret == -EINTR);
+	return ret;
 }
 
 /*
@@ -199,7 +209,7 @@ static ssize_t full(const struct chardev_end *end)
 	return chardev_end_hung_up(end) ? -EIO : -EAGAIN;
 }
 
-ssize_t chardev_end_write(struct chardev_end *end, const void *buf, size_t len)
+static ssize_t write_once(struct chardev_end *end, const void *buf, size_t len)
 {
 	ssize_t ret;
 
@@ -214,4 +224,14 @@ ssize_t chardev_end_write(struct chardev_end *end, const void *buf, size_t len)
 	}
 	ret = ret == 0 ? -EAGAIN : again(ret);
 	return ret == -EAGAIN ? full(end) : ret;
+}
+
+ssize_t chardev_end_write(struct chardev_end *end, const void *buf, size_t len)
+{
+	ssize_t ret;
+
+	do
+		ret = write_once(end, buf, len);
+	while (ret == -EINTR);
+	return ret;
 }
