@@ -288,7 +288,8 @@ static inline void serve_terminal(struct arena *a, unsigned peer, unsigned rx)
 			 3);
 	assert_memory_equal(got, "out", 3);
 	post(a, rx, a->buf, 64, true);
-	assert_int_equal(send(a->peers[peer], "in", 2, 0), 2);
+	/* Fails where an attack has left more than enough to read. */
+	(void)!send(a->peers[peer], "in", 2, MSG_DONTWAIT);
 	kick(a, rx);
 	assert_true(await_used(a, rx).len >= 2);
 }

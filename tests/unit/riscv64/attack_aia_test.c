@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The host's kernel as the victim: kernels up to 6.19 crash when a vCPU runs
+ * before the AIA is initialised. In every life of a machine, none does.
+ */
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "arch/riscv64/irqchips.h"
+#include "tests/unit/riscv64/vm_fixture.h"
+
+#define CONFIG KVM_DEV_RISCV_AIA_GRP_CONFIG
+#define CTRL   KVM_DEV_RISCV_AIA_GRP_CTRL
+#define INIT   KVM_DEV_RISCV_AIA_CTRL_INIT
+
+/* What the attribute has in a life in which it was not set yet. */
+#define NOT_YET 99
+
+struct seen {
+	unsigned early;
+	unsigned entered;
+};
+
+/* What every vCPU finds when it enters the guest. */
+static void look(struct seen *seen)
+{
+	uint64_t value;
+
+	if (!fake_kvm_attr(CTRL, INIT, &value) || value == NOT_YET)
+		__atomic_add_fetch(&seen->early, 1, __ATOMIC_SEQ_CST);
+	__atomic_add_fetch(&seen->entered, 1, __ATOMIC_SEQ_CST);
+}
+
+static int enter(struct kvm_run *run, void *arg)
+{
+	(void)run;
+	look(arg);
+	return -EINTR;
+}
+
+static int enter_and_reset(struct kvm_run *run, void *arg)
+{
+	look(arg);
+	fake_kvm_set_attr(CTRL, INIT, NOT_YET);
+	return exit_reset(run, ARG(1));
+}
+
+static int enter_and_end(struct kvm_run *run, void *arg)
+{
+	look(arg);
+	return exit_shutdown(run, NULL);
+}
+
+static void nothing_runs_before_the_aia(void **state)
+{
+	struct seen seen = { 0 };
+	const struct fake_exit boot[] = {
+		{ enter, NULL, &seen },
+		{ enter_and_reset, NULL, &seen },
+		{ enter, NULL, &seen },
+		{ enter_and_reset, NULL, &seen },
+		{ enter_and_end, NULL, &seen },
+	};
+	const struct fake_exit other = { enter, NULL, &seen };
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, "--cpus 4");
+	fake_kvm_set_cap(KVM_CAP_IRQCHIP, 1);
+	fake_kvm_set_attr(CONFIG, KVM_DEV_RISCV_AIA_CONFIG_IDS, 255);
+	fake_kvm_script(0, boot, ARRAY_SIZE(boot));
+	for (unsigned i = 1; i < 4; i++)
+		fake_kvm_script(i, &other, 1);
+
+	struct vm *vm = build(&f);
+
+	assert_ptr_equal(vm->irqchip->ops, &aia_ops);
+	struct vm_result result = run(vm);
+
+	vm_destroy(vm);
+	assert_int_equal(result.stop, VM_STOP_POWEROFF);
+	assert_true(seen.entered >= ARRAY_SIZE(boot));
+	assert_int_equal(seen.early, 0);
+	fixture_end(&f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nothing_runs_before_the_aia),
+	};
+
+	install_kick_handler();
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
