@@ -47,16 +47,29 @@ static void set_immediate_exit(struct vcpu *vcpu, uint8_t value)
 	__atomic_store_n(&vcpu->run->immediate_exit, value, __ATOMIC_SEQ_CST);
 }
 
+static bool only_interrupted(int ret)
+{
+	return ret == -EINTR || ret == -EAGAIN;
+}
+
 /*
  * Completes the access that the vCPU stopped on, so that its registers are
  * those after the access. KVM takes some accesses to pieces, and then has the
- * next piece for us.
+ * next piece for us. Where that fails they are not the guest's: it ends.
  */
 static void complete_exit(struct vcpu *vcpu)
 {
+	enum exit_action action = EXIT_RESUME;
+
 	set_immediate_exit(vcpu, 1);
-	for (unsigned i = 0; i < MAX_PARTS && kvm_run(vcpu->fd) == 0; i++)
-		arch_handle_exit(vcpu);
+	for (unsigned i = 0; i < MAX_PARTS && action != EXIT_STOP; i++) {
+		int ret = kvm_run(vcpu->fd);
+
+		if (only_interrupted(ret))
+			return;
+		action = ret < 0 ? arch_run_failed(vcpu, ret)
+				 : arch_handle_exit(vcpu);
+	}
 }
 
 /* vm->lock is held. */
@@ -148,7 +161,7 @@ static enum exit_action run_once(struct vcpu *vcpu)
 {
 	int ret = kvm_run(vcpu->fd);
 
-	if (ret == -EINTR || ret == -EAGAIN)
+	if (only_interrupted(ret))
 		return check_requests(vcpu) ? EXIT_RESUME : EXIT_STOP;
 	if (ret < 0)
 		return arch_run_failed(vcpu, ret);

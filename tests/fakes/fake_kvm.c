@@ -90,6 +90,7 @@ static struct fake {
 	unsigned fail_nth;
 	int fail_error;
 	bool failed;
+	bool eager;
 } fake = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void fake_kvm_reset(void)
@@ -265,6 +266,11 @@ void fake_kvm_script(unsigned vcpu, const struct fake_exit *exits,
 	script->open = NULL;
 }
 
+void fake_kvm_eager(bool eager)
+{
+	fake.eager = eager;
+}
+
 unsigned fake_kvm_script_left(unsigned vcpu)
 {
 	struct script *script = &fake.vcpus[vcpu].script;
@@ -320,7 +326,8 @@ static int run_vcpu(struct vcpu_state_fake *vcpu)
 	if (script->open != NULL && script->open->finish != NULL)
 		script->open->finish(run, script->open->arg);
 	script->open = NULL;
-	if (__atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
+	if (!fake.eager &&
+	    __atomic_load_n(&run->immediate_exit, __ATOMIC_SEQ_CST))
 		return -EINTR;
 	while (script->next < script->count) {
 		const struct fake_exit *e = &script->exits[script->next++];

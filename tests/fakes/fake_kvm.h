@@ -71,6 +71,12 @@ int fake_kvm_vcpu_fd(unsigned vcpu);
 void fake_kvm_script(unsigned vcpu, const struct fake_exit *exits,
 		     unsigned count);
 
+/**
+ * fake_kvm_eager() - Whether scripts are played even when a KVM_RUN is only to
+ * complete an access (immediate_exit): it may fail at that, too
+ */
+void fake_kvm_eager(bool eager);
+
 /** fake_kvm_script_left() - Exits not played yet */
 unsigned fake_kvm_script_left(unsigned vcpu);
 

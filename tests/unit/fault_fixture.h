@@ -31,7 +31,7 @@
 
 #define DEADLINE     110
 #define MAX_ARGS     40
-#define MAX_TEXT     4096
+#define MAX_TEXT     1024
 #define DISK_BYTES   65536
 
 #define FINISH_PASS  0x5555U
