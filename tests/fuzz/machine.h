@@ -129,6 +129,52 @@ static inline void machine_restore_vcpu(struct input *in, struct vcpu *vcpu)
 	snap_writer_free(&w);
 }
 
+/* A section as it was or changed, missing, twice, newer, or another's. */
+static inline void machine_section(struct input *in, struct snap_reader *r,
+				   struct snap_section *section,
+				   struct snap_writer *w)
+{
+	uint8_t kind = take_u8(in);
+	size_t len = snap_left(r);
+	uint8_t *body = malloc(len + 1);
+
+	FUZZ_CHECK(body != NULL);
+	snap_get_bytes(r, body, len);
+	body[len] = kind;
+	for (unsigned n = kind < 128 ? 0 : kind % 4U; n > 0 && len > 0; n--)
+		body[take_u16(in) % len] = (uint8_t)take_number(in);
+	if (kind == 252)
+		section->version += take_u8(in);
+	if (kind == 253)
+		section->id[0] ^= 1;
+	/* One too many, or none. */
+	if (kind == 254)
+		len = take_u8(in) & 1 ? len + 1 : 0;
+	for (unsigned i = kind == 255 ? 0 : kind == 251 ? 2 : 1; i > 0; i--) {
+		snap_begin(w, section->name, section->id, section->version);
+		snap_put_bytes(w, body, len);
+		snap_end(w);
+	}
+	free(body);
+}
+
+/* The state again, with the right check sums. */
+static inline void machine_rewrite(struct input *in, struct snap_writer *w)
+{
+	struct snap_writer old = *w;
+	struct snap_reader r;
+	struct snap_section section;
+	struct error err = { 0 };
+
+	FUZZ_CHECK(snap_reader_init(&r, old.data, old.len, arch_info.name,
+				    &err) == 0);
+	snap_writer_init(w, arch_info.name);
+	while (snap_next(&r, &section) == 1)
+		machine_section(in, &r, &section, w);
+	FUZZ_CHECK(snap_finish(w) == 0);
+	snap_writer_free(&old);
+}
+
 /* The whole file, with sections that may be damaged, missing or foreign. */
 static inline void machine_restore_all(struct input *in, struct vm *vm)
 {
@@ -138,7 +184,10 @@ static inline void machine_restore_all(struct input *in, struct vm *vm)
 
 	snap_writer_init(&w, arch_info.name);
 	if (vm_save(vm, &w) == 0) {
-		machine_damage(in, &w);
+		if (take_u8(in) & 3)
+			machine_rewrite(in, &w);
+		else
+			machine_damage(in, &w);
 		if (snap_reader_init(&r, w.data, w.len, arch_info.name, &err) ==
 		    0)
 			vm_restore(vm, &r, &err);

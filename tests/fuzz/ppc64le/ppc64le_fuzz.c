@@ -135,21 +135,50 @@ static void rtas(struct state *s, struct vcpu *vcpu)
 	call(s, vcpu, HCALL_RTAS, args);
 }
 
+/* A firmware call as a driver makes it. */
+static void firmware(struct state *s, struct vcpu *vcpu, uint32_t token,
+		     const uint32_t *words, uint32_t count, uint32_t nret)
+{
+	uint64_t args[HCALL_NR_ARGS] = { arch_info.ram_base + 0x2000 };
+	uint8_t raw[12 + 4 * SHAPES_MAX];
+
+	be32_store(raw, token);
+	be32_store(raw + 4, count);
+	be32_store(raw + 8, nret);
+	for (uint32_t i = 0; i < count; i++)
+		be32_store(raw + 12 + 4UL * i, words[i]);
+	gmem_write(&vcpu->vm->gmem, args[0], raw, 12 + 4UL * count);
+	call(s, vcpu, HCALL_RTAS, args);
+}
+
+/* A driver asks for messages, and learns which interrupts they are. */
+static void set_up_msis(struct state *s, struct vcpu *vcpu)
+{
+	uint8_t kind = take_u8(&s->in);
+	const uint32_t change[] = {
+		kind % 2U << 11,
+		LAYOUT_PHB_BUID >> 32,
+		(uint32_t)LAYOUT_PHB_BUID,
+		kind & 64 ? 1 : 4,
+		kind / 4 % 4,
+		1,
+	};
+	const uint32_t query[] = { change[0], change[1], change[2],
+				   kind / 16 % 4 };
+
+	firmware(s, vcpu, RTAS_IBM_CHANGE_MSI, change, 6, 3);
+	firmware(s, vcpu, RTAS_IBM_QUERY_INTERRUPT_SOURCE_NUMBER, query, 4, 3);
+}
+
 /* The guest has a source routed to a processor that takes all there is. */
 static void set_up_source(struct state *s, struct vcpu *vcpu)
 {
 	uint64_t irq = take_irq(&s->in);
-	uint8_t kind = take_u8(&s->in), raw[24];
-	uint64_t args[HCALL_NR_ARGS] = { arch_info.ram_base + 0x2000 };
+	uint8_t kind = take_u8(&s->in);
+	uint64_t args[HCALL_NR_ARGS] = { 0 };
+	const uint32_t xive[] = { (uint32_t)irq, vcpu->id, kind % 16 };
 
-	be32_store(raw, RTAS_IBM_SET_XIVE);
-	be32_store(raw + 4, 3);
-	be32_store(raw + 8, 1);
-	be32_store(raw + 12, (uint32_t)irq);
-	be32_store(raw + 16, vcpu->id);
-	be32_store(raw + 20, kind % 16);
-	gmem_write(&vcpu->vm->gmem, args[0], raw, sizeof(raw));
-	call(s, vcpu, HCALL_RTAS, args);
+	firmware(s, vcpu, RTAS_IBM_SET_XIVE, xive, 3, 1);
 	args[0] = kind & 16 ? kind : 0xff;
 	call(s, vcpu, 0x68, args);
 	s->chip->ops->set_level(s->chip, (uint32_t)irq, true);
@@ -224,7 +253,7 @@ static uint64_t take_register(struct input *in)
 
 static void run(struct state *s)
 {
-	static const uint8_t weights[] = { 34, 40, 10, 4, 6, 4, 2, 4, 4, 2 };
+	static const uint8_t weights[] = { 34, 40, 10, 4, 6, 4, 2, 4, 4, 2, 2 };
 	struct vm *vm = s->c.f.vm;
 	struct vcpu *vcpu = &vm->vcpus[take_below(&s->in, CPUS)];
 	uint64_t gpa;
@@ -256,6 +285,9 @@ static void run(struct state *s)
 		break;
 	case 8:
 		set_up_source(s, vcpu);
+		break;
+	case 9:
+		set_up_msis(s, vcpu);
 		break;
 	default:
 		gpa = machine_gpa(&s->in);

@@ -213,7 +213,7 @@ static const struct choice choices[] = {
 	[SHAPE_FLAGS] = { .count = 32 },
 	[SHAPE_UNIT] = { .count = 1, .first = LAYOUT_VTY_UNIT },
 	[SHAPE_LIOBN] = { .count = 1, .first = LAYOUT_PHB_LIOBN },
-	[SHAPE_SLOT] = { .count = 4, .shift = 11 },
+	[SHAPE_SLOT] = { .count = 3, .shift = 11 },
 	[SHAPE_BUID_HIGH] = { .count = 1, .first = LAYOUT_PHB_BUID >> 32 },
 	[SHAPE_BUID_LOW] = { .count = 1, .first = (uint32_t)LAYOUT_PHB_BUID },
 	[SHAPE_CHANGE] = { .count = 5 },
