@@ -22,7 +22,7 @@ GUEST_FLAGS := -march=rv64gc -mabi=lp64d -mcmodel=medany -nostdlib -static \
 guests: $(GUESTS) ## build the bare-metal guests (ARCH=riscv64)
 
 $(GUEST_OUT)/%.elf: $(GUEST)/%.S $(GUEST)/start.S $(GUEST)/guest.inc \
-                    $(GUEST)/guest.ld $(GUEST)/rules.mk
+                    $(GUEST)/blk.inc $(GUEST)/guest.ld $(GUEST)/rules.mk
 	$(call say,GUEST,$@)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(GUEST_BIN)gcc $(GUEST_FLAGS) -o $@ $(GUEST)/start.S $<
