@@ -225,13 +225,16 @@ static void exit_other(struct state *s, struct vcpu *vcpu)
 		arch_handle_exit(vcpu);
 }
 
-/* A guest that reboots gets its tree anew. */
-static void reboot(struct vm *vm)
+/* A guest that reboots gets its tree anew; that is slow. */
+static void reboot(struct state *s)
 {
+	struct vm *vm = s->c.f.vm;
 	const struct boot_layout layout = { .rtas_size = RTAS_BLOB_SIZE };
 	struct fdt_builder fdt;
 
 	machine_reset(vm);
+	if (!take_rarely(&s->in, 8))
+		return;
 	FUZZ_CHECK(fdt_builder_init(&fdt, TREE_MAX_SIZE(CPUS)) == 0);
 	FUZZ_CHECK(tree_build(vm, &layout, &fdt) == 0);
 	machine_tree(&fdt);
@@ -278,7 +281,7 @@ static void run(struct state *s)
 		machine_state(&s->in, vm);
 		break;
 	case 6:
-		reboot(vm);
+		reboot(s);
 		break;
 	case 7:
 		exit_other(s, vcpu);

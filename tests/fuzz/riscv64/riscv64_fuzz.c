@@ -218,13 +218,16 @@ static void exit_other(struct state *s, struct vcpu *vcpu)
 		arch_handle_exit(vcpu);
 }
 
-/* A guest that reboots gets its tree anew. */
-static void reboot(struct vm *vm)
+/* A guest that reboots gets its tree anew; that is slow. */
+static void reboot(struct state *s)
 {
+	struct vm *vm = s->f.vm;
 	const struct boot_layout layout = { .initrd_end = 0 };
 	struct fdt_builder fdt;
 
 	machine_reset(vm);
+	if (!take_rarely(&s->in, 8))
+		return;
 	FUZZ_CHECK(fdt_builder_init(&fdt, KIB(64)) == 0);
 	FUZZ_CHECK(tree_build(vm, &layout, &fdt) == 0);
 	machine_tree(&fdt);
@@ -266,7 +269,7 @@ static void run(struct state *s)
 		set_up_source(s, vcpu);
 		break;
 	default:
-		reboot(vm);
+		reboot(s);
 	}
 }
 
