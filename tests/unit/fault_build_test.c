@@ -4,7 +4,9 @@
  * saved or restored: each call fails once, in its turn. Whatever it was, there
  * is one line of text and a status of its kind, and nothing is left behind.
  */
+#include "devices/virtio.h"
 #include "tests/fakes/fail_nth.h"
+#include "tests/fakes/fake_driver.h"
 #include "tests/unit/fault_fixture.h"
 #include "vmm/snapshot.h"
 
@@ -286,6 +288,55 @@ static void kvm_while_saved_and_restored(void **state)
 	each_machine(saved_life, &kvm_io, 20);
 }
 
+/*
+ * A guest's driver takes what was made before the guest ran: there is nothing
+ * that could fail.
+ */
+
+static void activate(struct vm *vm, unsigned slot)
+{
+	struct fake_mmio *m = calloc(1, sizeof(*m));
+
+	assert_non_null(m);
+	fake_mmio_init(m, vm, slot);
+
+	fail_nth_arm(1);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(fake_mmio_start(m, 0, 0), 0);
+		for (unsigned q = 0; q < m->nr_queues; q++)
+			fake_mmio_kick(m, q);
+		while (evloop_run_once(vm->loop, 0) > 0)
+			;
+	}
+	if (fail_nth_hit())
+		fail_msg("slot %u: %s was called", slot, fail_nth_what());
+	fail_nth_arm(0);
+	assert_int_equal(fake_mmio_status(m) & VIRTIO_STATUS_NEEDS_RESET, 0);
+	fake_mmio_reset(m);
+	free(m);
+}
+
+static void activation_takes_nothing_of_the_host(void **state)
+{
+	struct vm_config cfg = { 0 };
+	struct error err = { 0 };
+	struct vm *vm = NULL;
+	struct fixture f;
+
+	(void)state;
+	fixture_init(&f, DEVICES " --virtio-transport mmio");
+	assert_int_equal(parse(&f, &cfg, &err), 0);
+	assert_int_equal(vm_create(&cfg, &f.log, &vm, &err), 0);
+	assert_int_equal(vm_power_on(vm, &err), 0);
+	/* Disk, console, random numbers, power button. */
+	for (unsigned slot = 0; slot < 4; slot++)
+		activate(vm, slot);
+	vm_power_off(vm);
+	vm_destroy(vm);
+	config_free(&cfg);
+	fixture_end(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +347,7 @@ int main(void)
 		cmocka_unit_test(kvm_over_a_reboot),
 		cmocka_unit_test(library_while_saved_and_restored),
 		cmocka_unit_test(kvm_while_saved_and_restored),
+		cmocka_unit_test(activation_takes_nothing_of_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
