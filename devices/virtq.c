@@ -194,7 +194,7 @@ void virtq_disable(struct virtq *vq)
 /*
  * Copy a descriptor once. Two 64-bit loads keep address and length whole when
  * the guest changes them meanwhile. A table of indirect descriptors need not
- * be aligned; the fence then keeps the compiler from reading it again.
+ * be aligned.
  */
 static void load_desc(const uint8_t *at, struct desc *d)
 {
@@ -206,8 +206,7 @@ static void load_desc(const uint8_t *at, struct desc *d)
 		raw[0] = atomic_load_explicit(&words[0], memory_order_relaxed);
 		raw[1] = atomic_load_explicit(&words[1], memory_order_relaxed);
 	} else {
-		memcpy(raw, at, sizeof(raw));
-		atomic_signal_fence(memory_order_seq_cst);
+		gmem_copy_in(raw, at, sizeof(raw));
 	}
 
 	uint64_t rest = le64toh(raw[1]);

@@ -49,8 +49,8 @@ size_t virtq_chain_read(const struct virtq_chain *chain, uint64_t off,
 		}
 		size_t part = min_size(len - done, v->iov_len - (size_t)off);
 
-		memcpy((uint8_t *)buf + done, (uint8_t *)v->iov_base + off,
-		       part);
+		gmem_copy_in((uint8_t *)buf + done,
+			     (const uint8_t *)v->iov_base + off, part);
 		done += part;
 		off = 0;
 	}

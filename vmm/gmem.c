@@ -132,7 +132,7 @@ int gmem_read(const struct gmem *gmem, uint64_t gpa, void *buf, uint64_t len)
 	const void *host = gmem_range(gmem, gpa, len);
 	if (host == NULL)
 		return -EFAULT;
-	memcpy(buf, host, (size_t)len);
+	gmem_copy_in(buf, host, (size_t)len);
 	return 0;
 }
 

@@ -13,6 +13,8 @@
 #ifndef PRIVET_VMM_GMEM_H
 #define PRIVET_VMM_GMEM_H
 
+#include <stdatomic.h>
+#include <string.h>
 #include "vmm/error.h"
 
 #define GMEM_MAX_REGIONS 4
@@ -66,6 +68,29 @@ uint64_t gmem_total(const struct gmem *gmem);
  * unless the whole range lies in one region of RAM.
  */
 void *gmem_range(const struct gmem *gmem, uint64_t gpa, uint64_t len);
+
+/**
+ * gmem_copy_in() - Copy what a vCPU may be changing at this moment
+ * @from: in guest RAM, checked for @len
+ *
+ * The copy is made once: the compiler may not look at @from again in its place.
+ *
+ * For ThreadSanitizer a store that is not atomic is a driver's, which has to be
+ * over before the device was told of the buffer: a race with one is reported. A
+ * guest that changes memory under the device's eyes does so with atomic stores
+ * in tests, and those may meet this copy.
+ */
+static inline void gmem_copy_in(void *to, const void *from, size_t len)
+{
+#ifdef __SANITIZE_THREAD__
+	for (size_t i = 0; i < len; i++)
+		((uint8_t *)to)[i] = __atomic_load_n((const uint8_t *)from + i,
+						     __ATOMIC_RELAXED);
+#else
+	memcpy(to, from, len);
+#endif
+	atomic_signal_fence(memory_order_seq_cst);
+}
 
 /**
  * gmem_read() - Copy out of guest memory
