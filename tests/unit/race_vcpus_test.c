@@ -10,9 +10,11 @@
 #include "tests/unit/race_watch.h"
 #include "vmm/arch.h"
 
-#define LIVES       6U
-#define LIFE_STEPS  2500U
-#define PAUSES      150U
+#define LIVES      6U
+#define LIFE_STEPS 2500U
+#define PAUSES     100U
+/* Steps of all vCPUs between two pauses. */
+#define GAP         16U
 #define REQUEST_ALL 1U
 #define REQUEST_ONE 2U
 #define REG         (KVM_REG_SIZE_U64 | 1)
@@ -32,7 +34,7 @@ enum guest_exit {
  * struct cpu - What is known of a vCPU: its own thread's, but for what is
  * atomic
  * @seed: chooses what it does
- * @steps: entries into the guest
+ * @steps: entries into the guest; atomic
  * @offs, @waits: how often it went offline and waited
  * @starts, @wakes: how often another one ended that; atomic
  * @started: starts that it has served
@@ -207,7 +209,7 @@ static int step(struct kvm_run *run, void *arg)
 	/* The last one of a script begins it anew. */
 	if (fake_kvm_script_left(cpu->vcpu->id) == 0)
 		script(cpu);
-	if (++cpu->steps == guest.last_step && cpu->vcpu->id == 0)
+	if (count_up(&cpu->steps) == guest.last_step)
 		vm_request_stop(cpu->vcpu->vm, VM_STOP_USER, 0, "enough");
 	run->exit_reason = choose(cpu, x);
 	run->hw.hardware_exit_reason = (x >> 8) % CPUS;
@@ -246,30 +248,45 @@ static void power_on(struct fixture *f)
 	fixture_start(f);
 }
 
+static unsigned all_steps(void)
+{
+	unsigned steps = 0;
+
+	for (unsigned i = 0; i < CPUS; i++)
+		steps += count_load(&guest.cpus[i].steps);
+	return steps;
+}
+
+static void await_steps(struct vm *vm, unsigned more)
+{
+	unsigned before = all_steps();
+
+	while (all_steps() - before < more && !is_stopping(vm))
+		sched_yield();
+}
+
 /* Parked vCPUs make no step, whatever state of power they are in. */
 static void check_pause(const struct fixture *f)
 {
-	unsigned steps[CPUS];
+	unsigned steps = all_steps();
 
-	for (unsigned i = 0; i < CPUS; i++) {
+	for (unsigned i = 0; i < CPUS; i++)
 		assert_int_equal(f->vcpus[i].state, VCPU_PARKED);
-		steps[i] = guest.cpus[i].steps;
-	}
 	for (unsigned i = 0; i < 10; i++)
 		sched_yield();
-	for (unsigned i = 0; i < CPUS; i++)
-		assert_int_equal(guest.cpus[i].steps, steps[i]);
+	assert_int_equal(all_steps(), steps);
 }
 
 static void pause_often(struct fixture *f, unsigned most)
 {
 	for (unsigned n = 0; n < most; n++) {
+		watch("steps of the guest between two pauses");
+		await_steps(f->vm, GAP);
 		watch("vCPUs to park for a pause");
 		if (vm_pause(f->vm) < 0)
 			return;
 		check_pause(f);
 		vm_resume(f->vm);
-		sched_yield();
 	}
 }
 
