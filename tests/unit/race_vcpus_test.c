@@ -99,7 +99,12 @@ static void ask_one(unsigned target)
 	vcpu_request(cpu->vcpu, REQUEST_ONE);
 }
 
-/* The number of the start is what the vCPU has to find. */
+static void script(struct cpu *cpu);
+
+/*
+ * The number of the start is what the vCPU has to find. Its script begins anew,
+ * as a program would: nothing of its former life may touch that.
+ */
 static void start(unsigned target)
 {
 	struct cpu *cpu = &guest.cpus[target];
@@ -109,6 +114,7 @@ static void start(unsigned target)
 	uint64_t number = count_up(&cpu->starts);
 
 	must(kvm_set_reg(cpu->vcpu->fd, REG, &number) == 0);
+	script(cpu);
 	vcpu_release(cpu->vcpu, true);
 }
 
