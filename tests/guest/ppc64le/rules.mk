@@ -21,8 +21,8 @@ GUEST_FLAGS := -mcpu=power9 -mregnames -mabi=elfv2 -nostdlib -static -no-pie \
 .PHONY: guests
 guests: $(GUESTS) ## build the bare-metal guests (ARCH=ppc64le)
 
-GUEST_PARTS := $(GUEST)/start.S $(GUEST)/guest.inc $(GUEST)/guest.ld \
-               $(GUEST)/rules.mk
+GUEST_PARTS := $(GUEST)/start.S $(GUEST)/guest.inc $(GUEST)/blk.inc \
+               $(GUEST)/guest.ld $(GUEST)/rules.mk
 
 $(GUEST_NAMES:%=$(GUEST_OUT)/%): $(GUEST_OUT)/%: $(GUEST)/%.S $(GUEST_PARTS)
 	$(call say,GUEST,$@)
