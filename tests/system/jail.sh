@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # riscv64 hosts: aia
+# ppc64le hosts: p9
 # options: --tap
 #
 # A monitor that root starts, with --user, --jail and --cgroup: what it has left

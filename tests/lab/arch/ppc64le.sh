@@ -12,7 +12,8 @@ kernel_variants=(64k)
 kernel_file='boot/vmlinux-*'
 
 host_modules=(arch/powerpc/kvm/kvm arch/powerpc/kvm/kvm-hv drivers/net/tun
-	drivers/block/virtio_blk)
+	drivers/block/virtio_blk fs/configfs/configfs
+	drivers/block/null_blk/null_blk)
 
 guest_console=hvc0
 

@@ -14,7 +14,8 @@ kernel_file='boot/vmlinux-*'
 
 # Below the kernel's module folder, in the order of loading; the last word is
 # the file's name without .ko.
-host_modules=(arch/riscv/kvm/kvm drivers/net/tun drivers/block/virtio_blk)
+host_modules=(arch/riscv/kvm/kvm drivers/net/tun drivers/block/virtio_blk
+	fs/configfs/configfs drivers/block/null_blk/null_blk)
 
 # The console that a guest has from its start, by its name in the guest.
 guest_console=ttyS0
