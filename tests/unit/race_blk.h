@@ -71,7 +71,7 @@ static inline void blk_submit(struct blk_guest *b, unsigned i, uint32_t type)
 		{ slot->gpa + 16, BLK_SLOT_BYTES, type == BLK_READ },
 		{ slot->gpa + 16 + BLK_SLOT_BYTES, 1, true },
 	};
-	uint8_t header[16] = { 0 }, data[BLK_SLOT_BYTES], none = 0xee;
+	uint8_t header[16] = { 0 }, none = 0xee;
 
 	le32_store(header, type);
 	if (type != BLK_FLUSH)
@@ -79,6 +79,8 @@ static inline void blk_submit(struct blk_guest *b, unsigned i, uint32_t type)
 			   i * (uint64_t)(BLK_SLOT_BYTES / DISK_SECTOR));
 	fake_write(&b->g.m.drv, slot->gpa, header, sizeof(header));
 	if (type == BLK_WRITE) {
+		uint8_t data[BLK_SLOT_BYTES];
+
 		slot->seed++;
 		slot->known = true;
 		guest_fill(data, sizeof(data), slot->seed * BLK_SLOTS + i);

@@ -63,8 +63,8 @@ struct machine {
 
 static inline struct guest_dev *machine_guest(struct machine *mc, unsigned dev)
 {
-	struct guest_dev *guests[NR_DEVS] = { &mc->blk.g, &mc->net.g,
-					      &mc->con.g };
+	struct guest_dev *const guests[NR_DEVS] = { &mc->blk.g, &mc->net.g,
+						    &mc->con.g };
 
 	return guests[dev];
 }
