@@ -63,10 +63,9 @@ struct machine {
 
 static inline struct guest_dev *machine_guest(struct machine *mc, unsigned dev)
 {
-	struct guest_dev *const guests[NR_DEVS] = { &mc->blk.g, &mc->net.g,
-						    &mc->con.g };
-
-	return guests[dev];
+	if (dev == DEV_BLK)
+		return &mc->blk.g;
+	return dev == DEV_NET ? &mc->net.g : &mc->con.g;
 }
 
 /*
