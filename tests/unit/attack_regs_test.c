@@ -116,7 +116,6 @@ static void access_config(struct arena *a)
 static void configured(struct arena *a)
 {
 	uint64_t before[8];
-	uint64_t after;
 	bool writable = a->dev->type == &virtio_input_device;
 
 	revive(a, 0);
@@ -124,7 +123,8 @@ static void configured(struct arena *a)
 		before[i] = fake_mmio_read(a->vm, config_at(a, 8 * i), 8);
 	access_config(a);
 	for (unsigned i = 0; i < ARRAY_SIZE(before) && !writable; i++) {
-		after = fake_mmio_read(a->vm, config_at(a, 8 * i), 8);
+		uint64_t after = fake_mmio_read(a->vm, config_at(a, 8 * i), 8);
+
 		assert_int_equal(after, before[i]);
 	}
 	expect_undisturbed(a);
