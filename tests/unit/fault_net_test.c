@@ -128,7 +128,8 @@ static int setup(void **state)
 	void *opts = calloc(1, opt->size);
 	struct error err = { 0 };
 
-	assert_true(f != NULL && opts != NULL);
+	assert_non_null(f);
+	assert_non_null(opts);
 	tun.reads = tun.writes = (struct failing){ 0 };
 	memcpy(opts, opt->defaults, opt->size);
 	assert_int_equal(params_parse("--network", opt->params, "tapif=tap0",
