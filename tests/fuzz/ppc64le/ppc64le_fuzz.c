@@ -191,15 +191,32 @@ static void set_up_source(struct state *s, struct vcpu *vcpu)
 	call(s, vcpu, 0x64, args);
 }
 
-static void host(struct state *s)
+/* Mostly the guest asks what happened. */
+static void press_button(struct state *s, uint8_t kind)
 {
 	struct vm *vm = s->c.f.vm;
+	const uint32_t check[] = {
+		0x500,
+		LAYOUT_IRQ_EPOW,
+		kind & 4 ? UINT32_MAX : 0x40000000,
+		0,
+		(uint32_t)machine_gpa(&s->in),
+		take_u8(&s->in),
+	};
+
+	vm_press_power_button(vm);
+	if (kind & 3)
+		firmware(s, &vm->vcpus[0], RTAS_CHECK_EXCEPTION, check, 6, 1);
+}
+
+static void host(struct state *s)
+{
 	uint8_t kind = take_u8(&s->in);
 
 	if (kind < 160)
 		stub_chardev_host(&s->in, s->cd);
 	else if (kind < 200)
-		vm_press_power_button(vm);
+		press_button(s, kind);
 	else
 		s->chip->ops->set_level(s->chip, (uint32_t)take_irq(&s->in),
 					kind & 8);
