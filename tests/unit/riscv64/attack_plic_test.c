@@ -141,7 +141,12 @@ static void expect_works(struct fixture *f)
 		plic_ops.set_level(f->chip, irq, true);
 		plic_ops.set_level(f->chip, irq, false);
 		assert_int_equal(rd(f, context(hart) + 4), irq);
+		/* In service: the next one waits for its end. */
+		plic_ops.set_level(f->chip, irq, true);
+		plic_ops.set_level(f->chip, irq, false);
 		assert_int_equal(rd(f, context(hart) + 4), 0);
+		wr(f, context(hart) + 4, irq);
+		assert_int_equal(rd(f, context(hart) + 4), irq);
 		wr(f, context(hart) + 4, irq);
 		assert_int_equal(rd(f, context(hart) + 4), 0);
 	}
