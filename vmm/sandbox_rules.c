@@ -32,6 +32,22 @@
 		"ioctl", (roles), SANDBOX_ARG1, (request) \
 	}
 
+/*
+ * The C library's struct termios is larger than the kernel's, and where a
+ * request says its size, the library asks with the kernel's: four words, 19
+ * characters, the line discipline, two speeds.
+ */
+#define KERNEL_TERMIOS_SIZE 44U
+#define TERMIOS(request)                                       \
+	(_IOC_SIZE(request) == 0                               \
+		 ? (request)                                   \
+		 : _IOC(_IOC_DIR(request), _IOC_TYPE(request), \
+			_IOC_NR(request), KERNEL_TERMIOS_SIZE))
+
+/* TCGETS2 and TCSETS2, which newer C libraries ask for instead. */
+#define GET_TERMIOS2 _IOC(_IOC_READ, 'T', 0x2a, KERNEL_TERMIOS_SIZE)
+#define SET_TERMIOS2 _IOC(_IOC_WRITE, 'T', 0x2b, KERNEL_TERMIOS_SIZE)
+
 const struct sandbox_rule sandbox_rules[] = {
 	/* Locks, memory, and the end of a thread. */
 	{ "futex", ALL, SANDBOX_ANY, 0 },
@@ -112,8 +128,10 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "getsid", IO, SANDBOX_ANY, 0 },
 	{ "getpgid", IO, SANDBOX_ANY, 0 },
 	{ "getpgrp", IO, SANDBOX_ANY, 0 },
-	IOCTL(TCGETS, MAIN | IO | GUARD),
-	IOCTL(TCSETS, MAIN | IO | GUARD),
+	IOCTL(TERMIOS(TCGETS), MAIN | IO | GUARD),
+	IOCTL(TERMIOS(TCSETS), MAIN | IO | GUARD),
+	IOCTL(GET_TERMIOS2, MAIN | IO | GUARD),
+	IOCTL(SET_TERMIOS2, MAIN | IO | GUARD),
 	{ "wait4", MAIN, SANDBOX_ANY, 0 },
 	/* The status file becomes a stream. */
 	{ "fcntl", MAIN, SANDBOX_ARG1, F_GETFL },

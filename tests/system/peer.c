@@ -1,20 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The other end of a console, for system tests: connects to a Unix socket or
- * opens a terminal, sends standard input, copies what comes to standard
- * output until a text was seen.
+ * The other end of a console, for system tests: connects to a Unix socket,
+ * opens a terminal, or is the terminal of a program that it starts. It sends
+ * standard input and copies what comes to standard output until a text was
+ * seen, or the program has ended.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <pty.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -23,6 +27,8 @@ struct peer {
 	bool until_eof;
 	bool hold;
 	bool listen;
+	char **program;
+	pid_t pid;
 	int fd;
 	char seen[65536];
 	size_t len;
@@ -71,6 +77,57 @@ static int open_peer(const struct peer *p, const char *path)
 	if (p->listen || (stat(path, &st) == 0 && S_ISSOCK(st.st_mode)))
 		return open_socket(p, path);
 	return open_terminal(path);
+}
+
+static int status_of(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/*
+ * As a shell does: runs the program, and whatever it leaves behind, to its end.
+ *
+ * Return: the program's status, or 98 if the terminal is not as it was, so that
+ * it echoes and waits for lines.
+ */
+static int lead(char **program)
+{
+	const tcflag_t usual = ECHO | ICANON | ISIG;
+	struct termios now;
+	int status, last = -1;
+
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pid_t pid = fork();
+	if (pid == 0) {
+		execv(program[0], program);
+		_exit(127);
+	}
+	for (pid_t one = wait(&status); one > 0; one = wait(&status)) {
+		if (one == pid)
+			last = status_of(status);
+	}
+	if (tcgetattr(STDIN_FILENO, &now) < 0 || (now.c_lflag & usual) != usual)
+		return 98;
+	return last;
+}
+
+/* The program has a terminal, and is not the leader of its session. */
+static int spawn(struct peer *p)
+{
+	const struct winsize size = { .ws_row = 33, .ws_col = 77 };
+	int fd;
+
+	p->pid = forkpty(&fd, NULL, NULL, &size);
+	if (p->pid == 0)
+		_exit(lead(p->program));
+	return p->pid < 0 ? -1 : fd;
+}
+
+static int reap(const struct peer *p)
+{
+	int status;
+
+	return waitpid(p->pid, &status, 0) == p->pid ? status_of(status) : 99;
 }
 
 /* Keeps the newest half when the buffer is full. */
@@ -127,7 +184,7 @@ int main(int argc, char **argv)
 	static struct peer p;
 	const char *path = NULL;
 
-	for (int i = 1; i < argc; i++) {
+	for (int i = 1; i < argc && p.program == NULL; i++) {
 		if (strcmp(argv[i], "--until") == 0 && i + 1 < argc)
 			p.until = argv[++i];
 		else if (strcmp(argv[i], "--timeout") == 0 && i + 1 < argc)
@@ -138,19 +195,24 @@ int main(int argc, char **argv)
 			p.hold = true;
 		else if (strcmp(argv[i], "--listen") == 0)
 			p.listen = true;
+		else if (strcmp(argv[i], "--spawn") == 0)
+			p.program = argv + i + 1;
 		else
 			path = argv[i];
 	}
-	if (path == NULL)
+	if (path == NULL && p.program == NULL)
 		return 2;
 	signal(SIGPIPE, SIG_IGN);
-	p.fd = open_peer(&p, path);
+	p.fd = p.program != NULL ? spawn(&p) : open_peer(&p, path);
 	if (p.fd < 0) {
-		perror(path);
+		perror(path != NULL ? path : "a terminal");
 		return 1;
 	}
 	/* The time limit ends this. */
 	while (p.hold)
 		pause();
-	return talk(&p);
+	if (p.program == NULL)
+		return talk(&p);
+	talk(&p);
+	return reap(&p);
 }

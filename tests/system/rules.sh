@@ -44,6 +44,8 @@ io ioctl 5401 a terminal: TCGETS
 io ioctl 7413 a terminal: TCGETS
 io ioctl 5402 a terminal: TCSETS
 io ioctl 7414 a terminal: TCSETS
+io ioctl 542a a terminal, newer C libraries: TCGETS2
+io ioctl 542b a terminal, newer C libraries: TCSETS2
 io ioctl 540f a terminal: TIOCGPGRP
 io ioctl 7477 a terminal: TIOCGPGRP
 io ioctl 5413 a terminal: TIOCGWINSZ
@@ -56,6 +58,8 @@ main ioctl 5401 a terminal: TCGETS
 main ioctl 7413 a terminal: TCGETS
 main ioctl 5402 a terminal: TCSETS
 main ioctl 7414 a terminal: TCSETS
+main ioctl 542a a terminal, newer C libraries: TCGETS2
+main ioctl 542b a terminal, newer C libraries: TCSETS2
 main wait4 - a terminal: its guard ends
 # The end.
 main ppoll - a reader that is slow at the end
