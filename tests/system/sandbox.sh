@@ -46,3 +46,21 @@ is "$(cat /t/run/messages)" "privet: warning: ended by signal 1 (Hangup)" \
 has /t/run/status '"status": 123' "the status file was written from inside"
 [ ! -e /t/run/pty ]
 ok $? "its pseudo-terminal's name is gone"
+
+# Somebody who is not root, and has nothing but the device.
+echo 'user:x:1234:5678::/:/bin/sh' >> /etc/passwd
+chmod 666 /dev/kvm
+initrd_with 'echo started; sleep 60'
+chmod 777 /t/run
+privet_of_user="/t/privet run -k $kernel -m $mem -p '$params' -i /t/run/initrd \
+	--console serial,file=/t/run/console --timeout 100 \
+	--port org.privet.out,file=/t/run/out --port org.privet.status,null"
+su user -c "exec $privet_of_user" < /dev/null 2> /t/run/messages &
+wait_for "the guest's command" started
+pid=$(pidof privet)
+is "$(threads | awk '{ print $2, $4, $5 }' | sort -u)" \
+	'0000000000000000 1 2' 'a user without privileges has the same'
+kill -HUP "$pid"
+wait
+is "$(cat /t/run/messages)" "privet: warning: ended by signal 1 (Hangup)" \
+	"and it ends without a violation"
