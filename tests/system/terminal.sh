@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
-# A user at a terminal, with the sandbox closed: keys and output, the escape key,
-# and a terminal that is as before whatever happens.
+# A user at a terminal, with the sandbox closed: keys and output, the escape
+# key, and a terminal that is as before whatever happens.
 # riscv64 hosts: aia
 # ppc64le hosts: p9
 
