@@ -5,7 +5,7 @@
 # riscv64 hosts: aia
 # ppc64le hosts: p9
 
-# at_terminal ARG...: privet with a terminal of its own, whose keys come from
+# at_terminal: privet with a terminal of its own, whose keys come from
 # descriptor 7 and whose screen goes to /t/run/screen.
 at_terminal() {
 	rm -rf /t/run
@@ -13,7 +13,7 @@ at_terminal() {
 	mkfifo /t/run/keys
 	exec 7<> /t/run/keys
 	/t/peer --timeout 120 --spawn /t/privet run -k /t/kernel -m "$mem" \
-		-p "$params" -i /t/initrd.cpio "$@" \
+		-p "$params" -i /t/initrd.cpio \
 		< /t/run/keys > /t/run/screen 2> /t/run/messages &
 	peer=$!
 	wait_for 'a prompt' grep -qs 'guest.*#' /t/run/screen
