@@ -119,9 +119,10 @@ static int open_socket(struct fake_chardev *f)
 static int open_file(struct fake_chardev *f)
 {
 	int fd = memfd_create("console", MFD_CLOEXEC);
-	int copy = dup(fd);
 
-	assert_true(fd >= 0 && copy >= 0);
+	assert_true(fd >= 0);
+	int copy = dup(fd);
+	assert_true(copy >= 0);
 	use_fd(f, fd);
 	return copy;
 }
