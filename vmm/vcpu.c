@@ -163,10 +163,9 @@ static enum exit_action run_once(struct vcpu *vcpu)
 
 	if (only_interrupted(ret))
 		return check_requests(vcpu) ? EXIT_RESUME : EXIT_STOP;
-	if (ret < 0)
-		return arch_run_failed(vcpu, ret);
 
-	enum exit_action action = arch_handle_exit(vcpu);
+	enum exit_action action =
+		ret < 0 ? arch_run_failed(vcpu, ret) : arch_handle_exit(vcpu);
 	if (action == EXIT_OFFLINE)
 		return go_offline(vcpu) ? EXIT_RESUME : EXIT_STOP;
 	return action;

@@ -2,6 +2,7 @@
 /* vCPUs: power states, requests and waits among several threads. */
 #include "tests/unit/vcpu_fixture.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "vmm/arch.h"
@@ -15,6 +16,7 @@
 enum guest_exit {
 	GUEST_NOTHING,
 	GUEST_OFFLINE,
+	GUEST_OFFLINE_FAILED,
 	GUEST_WAIT,
 	GUEST_CHANGE,
 	GUEST_ASK_SELF,
@@ -95,6 +97,10 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu)
 
 enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
+	if (vcpu->run->exit_reason == GUEST_OFFLINE_FAILED) {
+		assert_int_equal(error, -EFAULT);
+		return EXIT_OFFLINE;
+	}
 	fail_msg("vCPU %u: %s", vcpu->id, strerror(-error));
 	return EXIT_STOP;
 }
@@ -114,7 +120,7 @@ static void serve(struct vcpu *vcpu, unsigned requests)
 static int prepare(struct kvm_run *run, void *arg)
 {
 	run->exit_reason = (uint32_t)(uintptr_t)arg;
-	return 0;
+	return run->exit_reason == GUEST_OFFLINE_FAILED ? -EFAULT : 0;
 }
 
 static void finish(struct kvm_run *run, void *arg)
@@ -184,6 +190,24 @@ static void offline_and_started_again(void **state)
 	assert_false(vcpu_claim(vcpu));
 	assert_int_equal(load(&guest.served[1]), 1);
 	assert_int_equal(guest.last_requests[1], VCPU_REQUEST_START);
+}
+
+/* A call that takes it offline may come by way of a KVM_RUN that failed. */
+static void offline_when_the_run_failed(void **state)
+{
+	struct fixture *f = *state;
+	struct vcpu *vcpu = &f->vcpus[1];
+
+	play(1, GUEST_OFFLINE_FAILED);
+	fixture_start(f);
+	await(vcpu, VCPU_PARKED, VCPU_OFFLINE);
+	assert_int_equal(load(&guest.finished), 1);
+
+	play(1, GUEST_NOTHING);
+	assert_true(vcpu_claim(vcpu));
+	vcpu_release(vcpu, true);
+	await_count(&guest.handled[1], 1);
+	assert_int_equal(vcpu_power(vcpu), VCPU_ONLINE);
 }
 
 /* What was asked of it in its former life is not for the next one. */
@@ -451,6 +475,7 @@ int main(void)
 #define VCPU_TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		VCPU_TEST(offline_and_started_again),
+		VCPU_TEST(offline_when_the_run_failed),
 		VCPU_TEST(start_forgets_requests),
 		VCPU_TEST(one_of_several_claims),
 		VCPU_TEST(stop_while_offline_and_waiting),

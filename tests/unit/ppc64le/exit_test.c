@@ -212,6 +212,27 @@ static void bad_rtas_buffers(void **state)
 	}
 }
 
+/* KVM reads more than the call has, which may end where RAM does. */
+static void stop_self_at_the_end_of_ram(void **state)
+{
+	static const uint8_t stop_self[12] = { 0, 0, 0x20, 0x07 };
+	struct core *c = *state;
+	struct kvm_run *run = c->f.vcpus[0].run;
+	uint64_t gpa = FIXTURE_RAM - sizeof(stop_self);
+
+	assert_int_equal(
+		gmem_write(&c->f.vm->gmem, gpa, stop_self, sizeof(stop_self)),
+		0);
+	run->exit_reason = KVM_EXIT_PAPR_HCALL;
+	run->papr_hcall.nr = HCALL_RTAS;
+	run->papr_hcall.args[0] = gpa;
+	run->papr_hcall.ret = 1;
+	assert_int_equal(arch_run_failed(&c->f.vcpus[0], -EFAULT),
+			 EXIT_OFFLINE);
+	assert_int_equal(run->papr_hcall.ret, H_SUCCESS);
+	assert_int_equal(c->f.vm->stop, VM_STOP_NONE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +241,7 @@ int main(void)
 		CORE_TEST(arguments_go_in_and_out),
 		cmocka_unit_test(exits_that_end_the_machine),
 		cmocka_unit_test(runs_that_fail),
+		CORE_TEST(stop_self_at_the_end_of_ram),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
