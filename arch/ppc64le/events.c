@@ -283,14 +283,24 @@ static int events_restore(struct device *dev, struct snap_reader *r,
 	return snap_reader_error(r);
 }
 
+/* A press that came before, when nobody listened to the line, is not lost. */
 static int events_power_on(struct device *dev, struct error *err)
 {
-	return irq_line_power_on(&to_events(dev)->irq, err);
+	struct events *ev = to_events(dev);
+
+	pthread_mutex_lock(&dev->lock);
+	int ret = irq_line_power_on(&ev->irq, err);
+	if (ret == 0 && ev->pending)
+		irq_pulse(&ev->irq);
+	pthread_mutex_unlock(&dev->lock);
+	return ret;
 }
 
 static void events_power_off(struct device *dev)
 {
+	pthread_mutex_lock(&dev->lock);
 	irq_line_power_off(&to_events(dev)->irq);
+	pthread_mutex_unlock(&dev->lock);
 }
 
 void events_fdt(const struct vm *vm, struct fdt_builder *fdt)

@@ -213,6 +213,31 @@ static void reset_forgets(void **state)
 	assert_int_equal(pulses(f), 0);
 }
 
+/* Before the machine is on, and between two lives of it. */
+static void press_while_off_is_heard_later(void **state)
+{
+	struct rtas_fixture *f = *state;
+	struct device *dev = f->vm->devices[0];
+	struct error err = { 0 };
+
+	fix_device(f, events_device.reset);
+	events_device.power_off(dev);
+	press(f);
+	press(f);
+	/* The line was nobody's: what came of these is gone. */
+	pulses(f);
+	assert_int_equal(events_device.power_on(dev, &err), 0);
+	assert_int_equal(pulses(f), 1);
+	fix_device(f, events_device.resume);
+	assert_int_equal(pulses(f), 0);
+	assert_int_equal(check(f, EPOW, FIX_BUF, 2048), 0);
+
+	/* Nobody pressed. */
+	events_device.power_off(dev);
+	assert_int_equal(events_device.power_on(dev, &err), 0);
+	assert_int_equal(pulses(f), 0);
+}
+
 static void pause_does_not_press_again(void **state)
 {
 	struct rtas_fixture *f = *state;
@@ -315,12 +340,19 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(log_is_byte_exact),          T(seven_arguments_are_as_good),
-		T(nothing_happened_at_first),  T(only_the_right_mask_takes_it),
-		T(short_buffers_get_a_part),   T(wild_buffers_do_not_take_it),
-		T(presses_do_not_pile_up),     T(reset_forgets),
-		T(pause_does_not_press_again), T(state_goes_round),
-		T(bad_state_is_refused),       T(node_is_as_linux_wants),
+		T(log_is_byte_exact),
+		T(seven_arguments_are_as_good),
+		T(nothing_happened_at_first),
+		T(only_the_right_mask_takes_it),
+		T(short_buffers_get_a_part),
+		T(wild_buffers_do_not_take_it),
+		T(presses_do_not_pile_up),
+		T(reset_forgets),
+		T(pause_does_not_press_again),
+		T(state_goes_round),
+		T(bad_state_is_refused),
+		T(node_is_as_linux_wants),
+		T(press_while_off_is_heard_later),
 		T(it_is_always_there),
 	};
 #undef T
