@@ -350,6 +350,32 @@ void jail_destroy(struct jail *jail)
 	free(jail);
 }
 
+/*
+ * A mount of its own, of the folder alone, from which ".." leads nowhere. What
+ * was opened by a path would keep the mount alive that it was found in, and
+ * with it the way to all else there.
+ */
+int jail_keep_folder(const struct jail *jail, int folder, struct error *err)
+{
+	const unsigned flags =
+		OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+
+	if (jail == NULL || jail->folder == NULL)
+		return 0;
+
+	int tree = (int)syscall(SYS_open_tree, folder, "", flags);
+	int ret = tree < 0 || dup3(tree, folder, O_CLOEXEC) < 0 ? -errno : 0;
+	if (tree >= 0)
+		close(tree);
+	if (ret < 0)
+		return error_host(err, ret,
+				  "--jail: cannot keep the folder of a "
+				  "console's name: %s; give the console as "
+				  "fd=N",
+				  strerror(-ret));
+	return 0;
+}
+
 static int close_root(const char *folder)
 {
 	const unsigned long flags = MS_BIND | MS_REMOUNT | MS_RDONLY |

@@ -4,8 +4,8 @@
  *
  * Nothing of it is needed by a user without rights: the sandbox does without.
  * In this order: jail_start() before there is any thread, jail_create() when
- * everything is open, jail_close_root() and then, in each thread,
- * jail_enter_thread() before the guest runs.
+ * everything is open, jail_keep_folder() and jail_close_root(), and then, in
+ * each thread, jail_enter_thread() before the guest runs.
  */
 #ifndef PRIVET_VMM_JAIL_H
 #define PRIVET_VMM_JAIL_H
@@ -50,6 +50,16 @@ int jail_start(const struct jail_config *cfg, int *status, struct error *err);
 int jail_create(const struct jail_config *cfg, struct jail **out,
 		struct error *err);
 void jail_destroy(struct jail *jail);
+
+/**
+ * jail_keep_folder() - A folder that is needed later becomes one without ".."
+ * @folder: any descriptor of it; is replaced by one of the folder alone
+ *
+ * Return: 0, also where no root is to be closed; negative errno with @err.
+ * Context: main thread, before jail_close_root() and before Landlock is told
+ * of the folder.
+ */
+int jail_keep_folder(const struct jail *jail, int folder, struct error *err);
 
 /**
  * jail_close_root() - The folder becomes the root of all files

@@ -45,7 +45,10 @@ static int keep_folders(struct vm *vm, struct error *err)
 	for (unsigned i = 0; ret == 0 && i < vm->cfg->nr_consoles; i++) {
 		int folder = chardev_folder(vm->consoles[i]);
 
-		if (folder >= 0)
+		if (folder < 0)
+			continue;
+		ret = jail_keep_folder(vm->jail, folder, err);
+		if (ret == 0)
 			ret = sandbox_may_remove(vm->sandbox, folder, err);
 	}
 	return ret;

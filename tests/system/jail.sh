@@ -73,6 +73,15 @@ done
 is "$(for task in /proc/"$pid"/task/*; do readlink "$task/ns/net"; done |
 	sort -u | wc -l)" 1 'all threads are in the same network'
 is "$(ls -A "/proc/$pid/root/")" '' 'its root is the empty folder'
+# Its folders' names, and where ".." leads from there.
+folders=0 ways=''
+for fd in /proc/"$pid"/fd/*; do
+	[ -d "$fd/" ] || continue
+	folders=$((folders + 1))
+	[ "$(stat -c %i "$fd/.")" = "$(stat -c %i "$fd/..")" ] ||
+		ways="$ways $(readlink "$fd")"
+done
+is "$folders $ways" '1 ' 'no way leads out of a folder that it has open'
 is "$(wc -l < "/proc/$pid/mountinfo")" 1 'nothing else is mounted'
 has "/proc/$pid/mountinfo" ' / ro,nosuid,nodev,noexec' 'it is read-only'
 is "$(stat -c %u "/proc/$pid/mem")" 0 'its own user cannot look into it'

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The jail: its parent process, and what is left to the one inside. Only root
+ * can make one. Each case runs in a process of its own.
+ */
+#include <fcntl.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <termios.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "tests/fakes/skip.h"
+#include "vmm/jail.h"
+
+/* How a case ends that found nothing wrong. */
+#define GOOD 42
+
+/* What is the matter, and that it is. */
+static _Noreturn void wrong(const char *what)
+{
+	fprintf(stderr, "# %s\n", what);
+	_exit(1);
+}
+
+/* In a process of its own, which is the leader of a session, bounded. */
+static void run_case(void (*fn)(void))
+{
+	int status = 0;
+
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		setsid();
+		alarm(30);
+		fn();
+		_exit(1);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), GOOD);
+}
+
+static ino_t inode(int folder, const char *path)
+{
+	struct stat st;
+
+	if (fstatat(folder, path, &st, 0) < 0)
+		wrong("no way to look at a folder");
+	return st.st_ino;
+}
+
+/*
+ * The folder of a console's name.
+ */
+
+static void keep_a_folder(void)
+{
+	const struct jail_config cfg = { .folder = (char *)(uintptr_t) "/" };
+	char path[] = "/tmp/privet-jail-XXXXXX";
+	struct error err = { 0 };
+	struct jail *jail;
+
+	if (unshare(CLONE_NEWNS) < 0 || mkdtemp(path) == NULL)
+		wrong("no folder");
+	int folder = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd = openat(folder, "name", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+	ino_t self = inode(folder, ".");
+	if (fd < 0 || inode(folder, "..") == self)
+		wrong("no file in it");
+
+	if (jail_create(&cfg, &jail, &err) < 0 ||
+	    jail_keep_folder(jail, folder, &err) < 0)
+		wrong(err.text);
+	if (inode(folder, ".") != self || inode(folder, "..") != self ||
+	    inode(folder, "../..") != self)
+		wrong("a way leads out");
+	if (unlinkat(folder, "name", 0) < 0 || rmdir(path) < 0)
+		wrong("the name cannot be removed");
+	if (!(fcntl(folder, F_GETFD) & FD_CLOEXEC))
+		wrong("a program that is started would have it");
+	jail_destroy(jail);
+	_exit(GOOD);
+}
+
+static void keeps_a_folder_without_a_way_out(void **state)
+{
+	(void)state;
+	run_case(keep_a_folder);
+}
+
+/* Whether this user may make the namespaces of a jail. */
+static bool can_jail(void)
+{
+	int status = 0;
+	pid_t pid = fork();
+
+	if (pid == 0)
+		_exit(geteuid() != 0 ||
+		      unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+			      CLONE_NEWUTS | CLONE_NEWNET) < 0);
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keeps_a_folder_without_a_way_out),
+	};
+
+	if (!can_jail())
+		return skip_all("only root can make a jail");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
