@@ -5,7 +5,11 @@
  * A vCPU that joins waits in the monitor, where KVM's H_PROD cannot find it.
  * So H_PROD is taken away from KVM for as long as any vCPU is joined, and for
  * that time does for vCPUs that are not joined what the monitor can do: those
- * that are ceded wake up, which they may do at any time.
+ * that are ceded wake up, which they may do at any time. A vCPU that cedes only
+ * afterwards sleeps until its next interrupt, although the prod should have
+ * ended that at once: KVM offers no way to mark it as prodded, and on POWER9
+ * does not let the monitor have H_CEDE. Linux needs H_PROD for vCPUs that are
+ * joined only.
  */
 #include <sys/random.h>
 
