@@ -7,6 +7,10 @@
  * for as long as the BAR decodes addresses of a window. Where it does not, or
  * cannot, the store exits and rings the same eventfd.
  *
+ * Binding is a system call for each queue, each of which may wait for all
+ * vCPUs, under the device's lock. A guest that moves the BAR over and over gets
+ * no doorbells of KVM any more until the machine is reset.
+ *
  * KVM is not told of BARs that hide each other: its doorbells go by address
  * alone. A driver that overlaps BARs rings its own queues at wrong times.
  *
@@ -41,8 +45,11 @@
 #define CAP_LENGTH 12U
 #define CAP_SIZE   16U
 /* What CAP_NOTIFY and CAP_PCI have behind that: multiplier, data */
-#define CAP_EXTRA         16U
-#define CAP_EXTRA_SIZE    4U
+#define CAP_EXTRA      16U
+#define CAP_EXTRA_SIZE 4U
+
+/* Linux moves a BAR a few times, when it finds out how large it is. */
+#define MAX_BINDS         64U
 
 #define CLASS_OTHER       0x00ff00U
 #define CLASS_SCSI        0x010000U
@@ -80,6 +87,21 @@ static void unbind_doorbells(struct virtio_pci *p)
 		bind_doorbell(p, --p->nr_bound, false);
 }
 
+static bool may_bind(struct virtio_pci *p)
+{
+	struct virtio_device *vdev = p->regs.vdev;
+
+	if (p->binds > MAX_BINDS)
+		return false;
+	if (p->binds++ < MAX_BINDS)
+		return true;
+	log_guest(vdev->dev.vm->log, &vdev->guest_log, LOG_WARNING,
+		  "%s: the guest moved its registers %u times: its doorbells "
+		  "are slow until the machine is reset",
+		  vdev->dev.id, MAX_BINDS);
+	return false;
+}
+
 /* What KVM does not take exits to virtio_pci_write(), which does the same. */
 static void bind_doorbells(struct virtio_pci *p)
 {
@@ -87,7 +109,8 @@ static void bind_doorbells(struct virtio_pci *p)
 	uint64_t gpa;
 
 	if (!p->ioeventfd ||
-	    !pci_bus_to_cpu(p->pci.fn.bus, addr, VIRTIO_PCI_BAR_SIZE, &gpa))
+	    !pci_bus_to_cpu(p->pci.fn.bus, addr, VIRTIO_PCI_BAR_SIZE, &gpa) ||
+	    !may_bind(p))
 		return;
 	p->doorbells = gpa + VIRTIO_PCI_NOTIFY;
 	while (p->nr_bound < p->regs.vdev->nr_queues &&
@@ -425,7 +448,10 @@ static void reset(struct virtio_device *vdev)
 
 static void power_reset(struct virtio_device *vdev)
 {
-	pci_dev_reset(&vp_of(vdev)->pci);
+	struct virtio_pci *p = vp_of(vdev);
+
+	pci_dev_reset(&p->pci);
+	p->binds = 0;
 }
 
 static void save(struct virtio_device *vdev, struct snap_writer *w)

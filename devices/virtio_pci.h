@@ -35,6 +35,7 @@
  * @doorbell_len: bytes of a store that rings; 0: any
  * @doorbells: guest-physical address of the first one that is bound
  * @nr_bound: queues whose doorbell KVM handles at present
+ * @binds: how often they were bound since the machine's reset
  */
 struct virtio_pci {
 	struct pci_dev pci;
@@ -46,6 +47,7 @@ struct virtio_pci {
 	unsigned doorbell_len;
 	uint64_t doorbells;
 	unsigned nr_bound;
+	unsigned binds;
 };
 
 /**

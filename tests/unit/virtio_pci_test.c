@@ -753,6 +753,62 @@ static void test_few_ioeventfds(void **state)
 	kvm_stop(f, &k);
 }
 
+static void toggle(struct fixture *f, unsigned times)
+{
+	for (unsigned i = 0; i < times; i++) {
+		fake_pci_set(&f->m.pci, COMMAND, 2, 0);
+		fake_pci_set(&f->m.pci, COMMAND, 2, 2);
+	}
+}
+
+static unsigned lines_with(struct fixture *f, const char *text)
+{
+	unsigned count = 0;
+
+	for (const char *at = fake_vm_log(f->vm);
+	     (at = strstr(at, text)) != NULL; at++)
+		count++;
+	return count;
+}
+
+/* However often a guest moves the BAR, KVM has little work of it. */
+static void test_many_moves(void **state)
+{
+	struct fixture *f = *state;
+	struct kvm_state k;
+
+	fake_kvm_reset();
+	kvm_start(f, &k);
+	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
+	fake_vm_io(f->vm);
+	/* More than Linux does. */
+	toggle(f, 32);
+	expect_bound(f, &k);
+	assert_int_equal(lines_with(f, "slow"), 0);
+
+	fake_kvm_fail_nth(64 * 2 * NR_QUEUES + 1, -ENOSPC);
+	toggle(f, 10000);
+	assert_false(fake_kvm_failed());
+	fake_kvm_fail_nth(0, 0);
+	assert_int_equal(fake_kvm_ioeventfds(), 0);
+	assert_int_equal(lines_with(f, "slow"), 1);
+	/* The stores exit, and do the same. */
+	for (unsigned i = 0; i < NR_QUEUES; i++) {
+		assert_true(store_exits(&k, f->m.pci.notify + 4 * i, 2));
+		expect_works(f, i);
+	}
+
+	/* Not for ever: the next life begins anew. */
+	lock(f);
+	test_type.reset(&f->vdev->dev);
+	unlock(f);
+	fake_pci_init(&f->m.pci, f->vm, 0);
+	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
+	fake_vm_io(f->vm);
+	expect_bound(f, &k);
+	kvm_stop(f, &k);
+}
+
 /*
  * Saved state.
  */
@@ -1090,19 +1146,33 @@ static void test_no_bus(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_identity),       TEST(test_capabilities),
-		TEST(test_widths),         TEST(test_read_only),
-		TEST(test_features),       TEST(test_queue_registers),
-		TEST(test_no_such_queue),  TEST(test_frozen),
-		TEST(test_vectors),        TEST(test_intx),
-		TEST(test_msix),           TEST(test_device_config),
-		TEST(test_doorbell),       TEST(test_resets),
-		TEST(test_window),         TEST(test_window_refuses),
-		TEST(test_ioeventfd),      TEST(test_ioeventfd_any_length),
-		TEST(test_few_ioeventfds), TEST(test_state_msix),
-		TEST(test_state_intx),     TEST(test_state_truncated),
-		TEST(test_state_damaged),  TEST(test_wild),
-		TEST(test_race),           TEST(test_no_bus),
+		TEST(test_identity),
+		TEST(test_capabilities),
+		TEST(test_widths),
+		TEST(test_read_only),
+		TEST(test_features),
+		TEST(test_queue_registers),
+		TEST(test_no_such_queue),
+		TEST(test_frozen),
+		TEST(test_vectors),
+		TEST(test_intx),
+		TEST(test_msix),
+		TEST(test_device_config),
+		TEST(test_doorbell),
+		TEST(test_resets),
+		TEST(test_window),
+		TEST(test_window_refuses),
+		TEST(test_ioeventfd),
+		TEST(test_ioeventfd_any_length),
+		TEST(test_few_ioeventfds),
+		TEST(test_many_moves),
+		TEST(test_state_msix),
+		TEST(test_state_intx),
+		TEST(test_state_truncated),
+		TEST(test_state_damaged),
+		TEST(test_wild),
+		TEST(test_race),
+		TEST(test_no_bus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
