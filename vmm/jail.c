@@ -114,18 +114,30 @@ static void parent_init(struct parent *p)
 	p->tty = tcgetattr(STDIN_FILENO, &p->mode) == 0;
 }
 
+/* Not one that a shell has taken back: it has a mode of its own for it. */
+static bool has_terminal(const struct parent *p)
+{
+	if (!p->tty)
+		return false;
+	if (tcgetsid(STDIN_FILENO) != getsid(0))
+		return true;
+
+	pid_t group = tcgetpgrp(STDIN_FILENO);
+	return group <= 0 || group == getpgrp();
+}
+
 static int be_parent(const struct parent *p, pid_t child, int *out,
 		     struct error *err)
 {
 	int status = wait_for(child, &p->set);
 
+	/* The terminal's guard died with its namespace, maybe too early. */
+	if (has_terminal(p))
+		tcsetattr(STDIN_FILENO, TCSANOW, &p->mode);
 	if (WIFEXITED(status)) {
 		*out = WEXITSTATUS(status);
 		return 1;
 	}
-	/* The terminal's guard died with its namespace. */
-	if (p->tty)
-		tcsetattr(STDIN_FILENO, TCSANOW, &p->mode);
 	return error_host(err, -ECHILD,
 			  "the monitor was killed by signal %d (%s)",
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));

@@ -31,8 +31,7 @@ struct jail_config {
  * jail_start() - Join the control group; with a folder, go on in a child
  *
  * The child has mount, PID, IPC and UTS namespaces of its own. The parent
- * passes signals on to it, waits for its end, and restores the terminal when
- * it was killed.
+ * passes signals on to it, waits for its end, and restores the terminal.
  *
  * Return: 0 in the process that is to be the monitor; 1 in the parent, with
  * @status; negative errno with @err.

@@ -97,6 +97,101 @@ static void keeps_a_folder_without_a_way_out(void **state)
 	run_case(keep_a_folder);
 }
 
+/*
+ * The parent.
+ */
+
+/* Return: the master of a terminal that is the session's, and descriptor 0. */
+static int make_terminal(void)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+
+	if (master < 0 || grantpt(master) < 0 || unlockpt(master) < 0)
+		wrong("no terminal");
+	int slave = open(ptsname(master), O_RDWR | O_CLOEXEC);
+	if (slave < 0 || dup2(slave, STDIN_FILENO) < 0 ||
+	    tcgetsid(STDIN_FILENO) != getpid())
+		wrong("a terminal that is not the session's");
+	return master;
+}
+
+static bool is_raw(void)
+{
+	struct termios now;
+
+	if (tcgetattr(STDIN_FILENO, &now) < 0)
+		wrong("no mode");
+	return !(now.c_lflag & ICANON);
+}
+
+static void make_raw(void)
+{
+	struct termios raw;
+
+	tcgetattr(STDIN_FILENO, &raw);
+	cfmakeraw(&raw);
+	tcsetattr(STDIN_FILENO, TCSANOW, &raw);
+	if (!is_raw())
+		wrong("no raw mode");
+}
+
+/* Return: what the parent says; the child goes to @fn and is to exit there. */
+static int start_jail(void (*fn)(void), int *status)
+{
+	const struct jail_config cfg = { .folder = (char *)(uintptr_t) "/" };
+	struct error err = { 0 };
+
+	int ret = jail_start(&cfg, status, &err);
+	if (ret == 0) {
+		alarm(20);
+		fn();
+		_exit(1);
+	}
+	return ret;
+}
+
+static void exit_raw(void)
+{
+	make_raw();
+	_exit(117);
+}
+
+static void die_raw(void)
+{
+	make_raw();
+	/* Process 1 has no other death of its own making. */
+	signal(SIGILL, SIG_DFL);
+	signal(SIGTRAP, SIG_DFL);
+	__builtin_trap();
+}
+
+static void restore_after_exit(void)
+{
+	int status = 0;
+
+	make_terminal();
+	if (start_jail(exit_raw, &status) != 1 || status != 117)
+		wrong("not the child's status");
+	_exit(is_raw() ? 1 : GOOD);
+}
+
+static void restore_after_death(void)
+{
+	int status = 0;
+
+	make_terminal();
+	if (start_jail(die_raw, &status) >= 0)
+		wrong("no error of a child that died");
+	_exit(is_raw() ? 1 : GOOD);
+}
+
+static void restores_the_terminal(void **state)
+{
+	(void)state;
+	run_case(restore_after_exit);
+	run_case(restore_after_death);
+}
+
 /* Whether this user may make the namespaces of a jail. */
 static bool can_jail(void)
 {
@@ -114,6 +209,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_a_folder_without_a_way_out),
+		cmocka_unit_test(restores_the_terminal),
 	};
 
 	if (!can_jail())
