@@ -56,38 +56,22 @@ static int no_rights(const char *option, struct error *err)
  * The parent.
  */
 
-static const int passed_on[] = { SIGTERM, SIGINT,  SIGHUP,   SIGQUIT,
-				 SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT };
-
-static void pass_on(pid_t child, const siginfo_t *info)
-{
-	/* From the terminal: the child has got it as well. */
-	if (info->si_code == SI_KERNEL && info->si_signo != SIGCHLD)
-		return;
-	if (info->si_signo != SIGCHLD)
-		kill(child, info->si_signo);
-}
-
-/* Return: the status that waitpid() gives. */
-static int wait_for(pid_t child, const sigset_t *set)
-{
-	siginfo_t info;
-	int status;
-
-	for (;;) {
-		pid_t pid = waitpid(child, &status, WNOHANG);
-		if (pid == child)
-			return status;
-		if (sigwaitinfo(set, &info) > 0)
-			pass_on(child, &info);
-	}
-}
+/** passed_on[] - @taken: by signals_init(), in the child */
+static const struct {
+	int nr;
+	bool taken;
+} passed_on[] = {
+	{ SIGTERM, true },  { SIGINT, true },   { SIGHUP, true },
+	{ SIGQUIT, true },  { SIGWINCH, true }, { SIGCONT, true },
+	{ SIGUSR1, false }, { SIGUSR2, false },
+};
 
 /**
  * struct parent - What the parent keeps
  * @set: signals that it takes, all of them blocked
  * @old: those that were blocked before
- * @tty: the terminal's mode is @mode
+ * @tty: standard input is a terminal, whose mode is @mode; the child stays in
+ *	the group that gets the terminal's signals
  */
 struct parent {
 	sigset_t set;
@@ -103,15 +87,39 @@ static void parent_init(struct parent *p)
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
 		struct sigaction action;
 
-		if (sigaction(passed_on[i], NULL, &action) == 0 &&
+		if (sigaction(passed_on[i].nr, NULL, &action) == 0 &&
 		    action.sa_handler != SIG_IGN)
-			sigaddset(&p->set, passed_on[i]);
+			sigaddset(&p->set, passed_on[i].nr);
 	}
 	/* A background process may not change the terminal otherwise. */
 	sigset_t block = p->set;
 	sigaddset(&block, SIGTTOU);
 	sigprocmask(SIG_BLOCK, &block, &p->old);
 	p->tty = tcgetattr(STDIN_FILENO, &p->mode) == 0;
+}
+
+static void pass_on(const struct parent *p, pid_t child, const siginfo_t *info)
+{
+	/* From the terminal, to the group: the child has got it as well. */
+	if (info->si_code == SI_KERNEL && p->tty)
+		return;
+	if (info->si_signo != SIGCHLD)
+		kill(child, info->si_signo);
+}
+
+/* Return: the status that waitpid() gives. */
+static int wait_for(const struct parent *p, pid_t child)
+{
+	siginfo_t info;
+	int status;
+
+	for (;;) {
+		pid_t pid = waitpid(child, &status, WNOHANG);
+		if (pid == child)
+			return status;
+		if (sigwaitinfo(&p->set, &info) > 0)
+			pass_on(p, child, &info);
+	}
 }
 
 /* Not one that a shell has taken back: it has a mode of its own for it. */
@@ -129,7 +137,10 @@ static bool has_terminal(const struct parent *p)
 static int be_parent(const struct parent *p, pid_t child, int *out,
 		     struct error *err)
 {
-	int status = wait_for(child, &p->set);
+	/* Both do it, so that it is done whoever is first. */
+	if (!p->tty)
+		setpgid(child, child);
+	int status = wait_for(p, child);
 
 	/* The terminal's guard died with its namespace, maybe too early. */
 	if (has_terminal(p))
@@ -148,7 +159,16 @@ static void be_child(const struct parent *p)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (!p->tty)
 		setpgid(0, 0);
-	sigprocmask(SIG_SETMASK, &p->old, NULL);
+	/*
+	 * Those that end a process are ignored for process 1 until there is
+	 * somebody to take them: they wait for signals_init().
+	 */
+	sigset_t wait = p->old;
+	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
+		if (passed_on[i].taken && sigismember(&p->set, passed_on[i].nr))
+			sigaddset(&wait, passed_on[i].nr);
+	}
+	sigprocmask(SIG_SETMASK, &wait, NULL);
 }
 
 /*

@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <termios.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -192,6 +193,60 @@ static void restores_the_terminal(void **state)
 	run_case(restore_after_death);
 }
 
+/* The child of a jail is to get a SIGINT; it tells of being ready first. */
+static int ready[2];
+
+static void wait_for_interrupt(void)
+{
+	const struct timespec limit = { .tv_sec = 10 };
+	sigset_t set, blocked;
+
+	sigprocmask(SIG_SETMASK, NULL, &blocked);
+	if (!sigismember(&blocked, SIGINT) || !sigismember(&blocked, SIGTERM) ||
+	    sigismember(&blocked, SIGUSR1) || sigismember(&blocked, SIGCHLD))
+		wrong("not the signals that are to wait");
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	if (write(ready[1], "x", 1) != 1 ||
+	    sigtimedwait(&set, NULL, &limit) != SIGINT)
+		wrong("no SIGINT came");
+	_exit(5);
+}
+
+/* Presses Ctrl-C once the child is ready. */
+static void press_key(int master)
+{
+	char c;
+
+	if (fork() != 0)
+		return;
+	alarm(20);
+	if (read(ready[0], &c, 1) != 1 || write(master, "\003", 1) != 1)
+		wrong("no key");
+	_exit(0);
+}
+
+static void pass_interrupt_on(void)
+{
+	int status = 0;
+	int master = make_terminal();
+	int null = open("/dev/null", O_RDONLY);
+
+	/* The session's terminal, but no descriptor of the machine's. */
+	if (null < 0 || pipe(ready) < 0 || dup2(null, STDIN_FILENO) < 0)
+		wrong("no terminal elsewhere");
+	press_key(master);
+	if (start_jail(wait_for_interrupt, &status) != 1 || status != 5)
+		wrong("the child got none");
+	_exit(GOOD);
+}
+
+static void passes_the_terminals_signals_on(void **state)
+{
+	(void)state;
+	run_case(pass_interrupt_on);
+}
+
 /* Whether this user may make the namespaces of a jail. */
 static bool can_jail(void)
 {
@@ -210,6 +265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keeps_a_folder_without_a_way_out),
 		cmocka_unit_test(restores_the_terminal),
+		cmocka_unit_test(passes_the_terminals_signals_on),
 	};
 
 	if (!can_jail())
