@@ -4,6 +4,13 @@
  *
  * A line that a guest can provoke goes through log_guest() with a limiter, so
  * that no guest can flood the log.
+ *
+ * Nobody has to read the log: while the guest runs, a line that cannot be
+ * written at once is dropped and counted, and the next one that can be written
+ * follows the count. Before and after that, when the lines say why there is no
+ * guest, each write() waits for the reader, for a second at most. Another
+ * process that fills the same pipe or terminal between poll() and write() can
+ * still make a line wait.
  */
 #ifndef PRIVET_VMM_LOG_H
 #define PRIVET_VMM_LOG_H
@@ -20,16 +27,28 @@ enum log_level {
 
 /**
  * struct log - Where messages go
+ *
+ * Zero-initialised but for what the user chose is ready for use.
+ *
  * @fd: file descriptor written to; not owned
  * @level: messages above this level are dropped
  * @name: prefix of every line, "privet" or the VM's name; owned by the caller
  * @crlf: lines end in CR LF, because the terminal is in raw mode; atomic
+ * @live: a guest runs: no line waits for the reader; atomic
+ * @lock: guards what follows it, and the room that poll() has found
+ * @lost: lines that were dropped, and of which nobody was told yet
+ * @torn: the end of the line before did not get out
  */
 struct log {
 	int fd;
 	enum log_level level;
 	const char *name;
 	bool crlf;
+	bool live;
+
+	pthread_mutex_t lock;
+	uint32_t lost;
+	bool torn;
 };
 
 /**
@@ -54,10 +73,14 @@ struct log_limit {
  * @level: its level
  * @fmt: text without newline
  *
- * Context: any thread, no lock needed; one write() per line.
+ * Context: any thread, no lock needed; one write() per line of up to 255 bytes.
  */
 void log_write(struct log *log, enum log_level level, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
+
+/** log_set_live() - Whether a guest runs, and lines must not wait; any thread
+ */
+void log_set_live(struct log *log, bool live);
 
 /** log_guest() - log_write() for lines that a guest can provoke */
 void log_guest(struct log *log, struct log_limit *limit, enum log_level level,

@@ -64,6 +64,8 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "prctl", ALL, SANDBOX_ARG0, PR_GET_NAME },
 	/* Lines of the log, and events. */
 	{ "write", ALL, SANDBOX_ANY, 0 },
+	{ "ppoll", ALL, SANDBOX_ANY, 0 },
+	{ "poll", ALL, SANDBOX_ANY, 0 },
 	{ "clock_gettime", ALL, SANDBOX_ANY, 0 },
 	/* Kicks of vCPUs. */
 	{ "getpid", VCPU | IO, SANDBOX_ANY, 0 },
@@ -109,8 +111,6 @@ const struct sandbox_rule sandbox_rules[] = {
 	{ "read", IO | GUARD, SANDBOX_ANY, 0 },
 	{ "writev", IO, SANDBOX_ANY, 0 },
 	{ "close", MAIN | IO, SANDBOX_ANY, 0 },
-	{ "ppoll", MAIN | IO, SANDBOX_ANY, 0 },
-	{ "poll", MAIN | IO, SANDBOX_ANY, 0 },
 	/* Consoles. */
 	{ "accept4", IO, SANDBOX_ANY, 0 },
 	{ "recvfrom", IO, SANDBOX_ANY, 0 },

@@ -341,11 +341,13 @@ int vm_run(struct vm *vm, struct vm_result *result, struct error *err)
 	struct timeout timeout = { .vm = vm };
 	int ret = start_timeout(&timeout, err);
 
+	log_set_live(vm->log, true);
 	if (ret == 0)
 		ret = evloop_start(vm->loop, err);
 	if (ret == 0)
 		ret = run_lives(vm, err);
 	evloop_stop(vm->loop);
+	log_set_live(vm->log, false);
 	ev_timer_destroy(&timeout.timer);
 	pthread_mutex_lock(&vm->lock);
 	*result = vm->result;
