@@ -82,6 +82,8 @@ struct parent {
 
 static void parent_init(struct parent *p)
 {
+	/* Who started us may ignore it: then nobody tells of the end. */
+	signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&p->set);
 	sigaddset(&p->set, SIGCHLD);
 	for (size_t i = 0; i < ARRAY_SIZE(passed_on); i++) {
@@ -107,16 +109,15 @@ static void pass_on(const struct parent *p, pid_t child, const siginfo_t *info)
 		kill(child, info->si_signo);
 }
 
-/* Return: the status that waitpid() gives. */
-static int wait_for(const struct parent *p, pid_t child)
+/* Return: 0 with the status that waitpid() gives, or negative errno. */
+static int wait_for(const struct parent *p, pid_t child, int *status)
 {
 	siginfo_t info;
-	int status;
 
 	for (;;) {
-		pid_t pid = waitpid(child, &status, WNOHANG);
-		if (pid == child)
-			return status;
+		pid_t pid = waitpid(child, status, WNOHANG);
+		if (pid != 0)
+			return pid < 0 ? -errno : 0;
 		if (sigwaitinfo(&p->set, &info) > 0)
 			pass_on(p, child, &info);
 	}
@@ -140,11 +141,18 @@ static int be_parent(const struct parent *p, pid_t child, int *out,
 	/* Both do it, so that it is done whoever is first. */
 	if (!p->tty)
 		setpgid(child, child);
-	int status = wait_for(p, child);
+
+	int status;
+	int ret = wait_for(p, child, &status);
 
 	/* The terminal's guard died with its namespace, maybe too early. */
 	if (has_terminal(p))
 		tcsetattr(STDIN_FILENO, TCSANOW, &p->mode);
+	if (ret < 0)
+		return error_host(err, ret,
+				  "--jail: cannot tell how the monitor ended: "
+				  "%s",
+				  strerror(-ret));
 	if (WIFEXITED(status)) {
 		*out = WEXITSTATUS(status);
 		return 1;

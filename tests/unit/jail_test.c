@@ -41,7 +41,7 @@ static void run_case(void (*fn)(void))
 	assert_true(pid >= 0);
 	if (pid == 0) {
 		setsid();
-		alarm(30);
+		alarm(25);
 		fn();
 		_exit(1);
 	}
@@ -247,6 +247,27 @@ static void passes_the_terminals_signals_on(void **state)
 	run_case(pass_interrupt_on);
 }
 
+static void exit_with_status(void)
+{
+	_exit(7);
+}
+
+static void ignore_children(void)
+{
+	int status = 0;
+
+	signal(SIGCHLD, SIG_IGN);
+	if (start_jail(exit_with_status, &status) != 1 || status != 7)
+		wrong("not the child's status");
+	_exit(GOOD);
+}
+
+static void notices_the_end_if_sigchld_was_ignored(void **state)
+{
+	(void)state;
+	run_case(ignore_children);
+}
+
 /* Whether this user may make the namespaces of a jail. */
 static bool can_jail(void)
 {
@@ -266,6 +287,7 @@ int main(void)
 		cmocka_unit_test(keeps_a_folder_without_a_way_out),
 		cmocka_unit_test(restores_the_terminal),
 		cmocka_unit_test(passes_the_terminals_signals_on),
+		cmocka_unit_test(notices_the_end_if_sigchld_was_ignored),
 	};
 
 	if (!can_jail())
