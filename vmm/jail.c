@@ -467,8 +467,9 @@ int jail_enter_thread(const struct jail *jail)
 		return -errno;
 	if (jail->has_user)
 		ret = change_identity(jail->uid, jail->gid);
-	/* A change of identity has taken this back. */
+	/* A change of identity has taken these back. */
 	if (jail->folder != NULL)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	return ret;
 }

@@ -17,6 +17,8 @@ for folder in proc dev cg; do
 	mount --rbind "/$folder" "/new/$folder"
 done
 chown 1234 /t/names
+# As many a host has it: who changes its identity is open to debuggers again.
+echo 1 > /proc/sys/fs/suid_dumpable
 
 initrd_with 'if [ "$(dd if=/dev/vda bs=1 count=1 2> /dev/null)" = 1 ]; then
 	ping -c 1 -w 20 192.0.2.1 > /dev/null && echo network
