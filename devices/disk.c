@@ -104,6 +104,22 @@ static const struct {
 	{ O_DIRECT, O_DIRECT, false, "with O_DIRECT; open it without" },
 };
 
+/* No thread is to have a disk writable that the guest may only read. */
+static int open_for_reading(int given, struct error *err)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", given);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return error_host(err, -errno,
+				  "cannot open fd %d anew for reading only: "
+				  "%s; open it so before the start, as in "
+				  "'%d<FILE'",
+				  given, strerror(errno), given);
+	return fd;
+}
+
 static int open_fd(const struct disk_config *cfg, struct error *err)
 {
 	int flags = fcntl(cfg->fd, F_GETFL);
@@ -123,7 +139,10 @@ static int open_fd(const struct disk_config *cfg, struct error *err)
 					 cfg->fd, bad_flags[i].text);
 	}
 
-	/* A copy of our own: one descriptor may be named twice. */
+	if (cfg->read_only && (flags & O_ACCMODE) == O_RDWR)
+		return open_for_reading(cfg->fd, err);
+
+	/* A copy of our own: who started us may go on with theirs. */
 	int fd = fcntl(cfg->fd, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
 		return error_host(err, -errno,

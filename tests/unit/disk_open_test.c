@@ -117,6 +117,23 @@ static void uses_a_descriptor(void **state)
 	assert_disk_pattern(f, 512, 512);
 }
 
+static void cannot_write_to_a_descriptor_for_reading(void **state)
+{
+	struct fixture *f = *state;
+	int fd = open(f->path, O_RDWR | O_CLOEXEC);
+
+	unlink(f->path);
+	open_with(f, (struct disk_config){ .fd = fd, .read_only = true });
+	assert_int_equal(fcntl(f->disk->fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+	assert_int_equal(fcntl(f->disk->fd, F_GETFD), FD_CLOEXEC);
+	/* It is the same file. */
+	uint8_t buf[512];
+	fill_pattern(buf, 512, sizeof(buf));
+	assert_int_equal(pwrite(fd, buf, sizeof(buf), 512), sizeof(buf));
+	close(fd);
+	assert_disk_pattern(f, 512, 512);
+}
+
 static void locks_out_other_writers(void **state)
 {
 	struct fixture *f = *state;
@@ -179,6 +196,7 @@ int main(void)
 		TEST(never_falls_back_to_reading),
 		TEST(refuses_bad_descriptors),
 		TEST(uses_a_descriptor),
+		TEST(cannot_write_to_a_descriptor_for_reading),
 		TEST(locks_out_other_writers),
 		TEST(measures),
 	};
