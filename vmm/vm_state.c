@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "vmm/arch.h"
@@ -53,7 +52,10 @@ int vm_save(struct vm *vm, struct snap_writer *w)
 	return ret;
 }
 
-/** struct target - Something that a section may belong to */
+/**
+ * struct target - Something that a section may belong to
+ * @number: its place in the file
+ */
 struct target {
 	struct vcpu *vcpu;
 	struct irqchip *irqchip;
@@ -61,7 +63,7 @@ struct target {
 	unsigned number;
 };
 
-static unsigned target_count(const struct vm *vm)
+static unsigned nr_parts(const struct vm *vm)
 {
 	return vm->cfg->cpus + 1 + vm->nr_devices;
 }
@@ -146,8 +148,35 @@ static bool is_mismatch(int error)
 	       error == -EINVAL;
 }
 
+static int missing(const struct vm *vm, unsigned number, struct error *err)
+{
+	return error_usage(err,
+			   "saved state: part %u of %u of this machine is "
+			   "missing in its place; start it with the options "
+			   "that it was saved with",
+			   number + 1, nr_parts(vm));
+}
+
+/*
+ * The order is vm_save()'s: some parts rely on those before them.
+ *
+ * @next: number of the part whose turn it is
+ */
+static int check_order(const struct vm *vm, const struct snap_section *section,
+		       unsigned number, unsigned next, struct error *err)
+{
+	if (number > next)
+		return missing(vm, next, err);
+	if (number < next)
+		return error_usage(err,
+				   "saved state: section '%s' is there twice "
+				   "or too late; the file is damaged",
+				   section->id);
+	return 0;
+}
+
 static int restore_section(struct vm *vm, struct snap_reader *r,
-			   const struct snap_section *section, bool *seen,
+			   const struct snap_section *section, unsigned next,
 			   struct error *err)
 {
 	struct target target = { 0 };
@@ -158,14 +187,12 @@ static int restore_section(struct vm *vm, struct snap_reader *r,
 				   "that this machine lacks; start it with the "
 				   "options that it was saved with",
 				   section->id, section->name);
-	if (seen[target.number])
-		return error_usage(err,
-				   "saved state: section '%s' is there "
-				   "twice; the file is damaged",
-				   section->id);
-	seen[target.number] = true;
 
-	int ret = restore_target(&target, r, section->version);
+	int ret = check_order(vm, section, target.number, next, err);
+	if (ret < 0)
+		return ret;
+
+	ret = restore_target(&target, r, section->version);
 	if (ret < 0)
 		return error_set(err, ret,
 				 is_mismatch(ret) ? EXIT_STATUS_USAGE
@@ -177,39 +204,18 @@ static int restore_section(struct vm *vm, struct snap_reader *r,
 	return 0;
 }
 
-static int check_complete(const struct vm *vm, const bool *seen,
-			  struct error *err)
-{
-	for (unsigned i = 0; i < target_count(vm); i++) {
-		if (!seen[i])
-			return error_usage(err,
-					   "saved state: part %u of %u of this "
-					   "machine is missing; start it with "
-					   "the options that it was saved with",
-					   i + 1, target_count(vm));
-	}
-	return 0;
-}
-
 int vm_restore(struct vm *vm, struct snap_reader *r, struct error *err)
 {
-	bool *seen = calloc(target_count(vm), sizeof(*seen));
-	if (seen == NULL)
-		return error_nomem(err, "the list of restored parts");
-
 	struct snap_section section;
+	unsigned next = 0;
 	int ret;
+
 	while ((ret = snap_next(r, &section)) == 1) {
-		ret = restore_section(vm, r, &section, seen, err);
+		ret = restore_section(vm, r, &section, next++, err);
 		if (ret < 0)
-			goto out;
+			return ret;
 	}
-	if (ret < 0) {
-		error_usage(err, "saved state: the file is damaged");
-		goto out;
-	}
-	ret = check_complete(vm, seen, err);
-out:
-	free(seen);
-	return ret;
+	if (ret < 0)
+		return error_usage(err, "saved state: the file is damaged");
+	return next < nr_parts(vm) ? missing(vm, next, err) : 0;
 }
