@@ -3,7 +3,7 @@
  * The sandbox: its layers, and what happens when a rule is broken.
  *
  * The handler of SIGSYS may run anywhere, in the middle of
- * malloc() too: it uses a table of names made beforehand, and write().
+ * malloc() too: it uses a table of names made beforehand, poll() and write().
  */
 #include "vmm/sandbox.h"
 
@@ -12,6 +12,7 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/seccomp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -89,6 +90,7 @@ static void put_number(char *line, size_t size, size_t *len, unsigned value)
 
 static _Noreturn void on_violation(int signal, siginfo_t *info, void *context)
 {
+	struct pollfd out = { .fd = STDERR_FILENO, .events = POLLOUT };
 	unsigned nr = (unsigned)info->si_syscall;
 	char thread[16] = "?";
 	char line[256];
@@ -107,7 +109,9 @@ static _Noreturn void on_violation(int signal, siginfo_t *info, void *context)
 	put(line, sizeof(line), &len,
 	    ", which it has no business with: the machine is ended; report "
 	    "this, --sandbox off is for finding out more\n");
-	syscall(SYS_write, STDERR_FILENO, line, len);
+	/* Whoever is to read it may have stalled; the end does not wait. */
+	if (poll(&out, 1, 0) > 0)
+		syscall(SYS_write, STDERR_FILENO, line, len);
 	syscall(SYS_exit_group, EXIT_STATUS_SANDBOX);
 	__builtin_unreachable();
 }

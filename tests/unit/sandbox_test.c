@@ -8,6 +8,7 @@
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
+#include <poll.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <setjmp.h>
@@ -261,6 +262,46 @@ static void test_wide_arguments(void **state)
 		return;
 	assert_allowed(SANDBOX_VCPU, &good);
 	assert_refused(SANDBOX_VCPU, &bad);
+}
+
+static void fill(int fd)
+{
+	static const char zeroes[4096];
+	int flags = fcntl(fd, F_GETFL);
+
+	assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
+	while (write(fd, zeroes, sizeof(zeroes)) > 0)
+		continue;
+	assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
+}
+
+/* A violation ends the process, even when nobody reads what it was. */
+static void test_end_does_not_wait(void **state)
+{
+	static const struct call refused = { "setns", SYS_setns, { -1, 0 } };
+	int status, out[2], alive[2];
+
+	(void)state;
+	if (no_seccomp())
+		return;
+	assert_int_equal(pipe2(out, O_CLOEXEC), 0);
+	assert_int_equal(pipe2(alive, O_CLOEXEC), 0);
+	fill(out[1]);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		be_child(SANDBOX_VCPU, out[1], make_call, &refused);
+
+	struct pollfd pfd = { .fd = alive[0] };
+	close(alive[1]);
+	if (poll(&pfd, 1, 60000) != 1)
+		kill(pid, SIGKILL);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), EXIT_STATUS_SANDBOX);
+	close(alive[0]);
+	close(out[0]);
+	close(out[1]);
 }
 
 static int kick_others(const void *arg)
@@ -592,6 +633,7 @@ int main(void)
 		cmocka_unit_test(test_what_some_need),
 		cmocka_unit_test(test_what_nobody_needs),
 		cmocka_unit_test(test_wide_arguments),
+		cmocka_unit_test(test_end_does_not_wait),
 		cmocka_unit_test(test_kicks_stay_inside),
 		cmocka_unit_test(test_clone3),
 		cmocka_unit_test(test_vcpu_of_main),
