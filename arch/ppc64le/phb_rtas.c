@@ -4,9 +4,9 @@
  * message-signalled interrupts.
  *
  * A configuration address is register << 28 (its bits 11 to 8) | bus << 16 |
- * device and function << 8 | register (its bits 7 to 0). What does not exist
- * is a hardware error, as is silence on a bus; what makes no sense is a
- * parameter error.
+ * device and function << 8 | register (its bits 7 to 0). Whatever access does
+ * not reach a register is a hardware error, as is silence on a bus; calls about
+ * messages that make no sense are parameter errors.
  */
 #include <errno.h>
 
@@ -57,9 +57,7 @@ static struct phb *find_phb(const struct rtas_call *call, const uint32_t *args)
 
 static int32_t config_status(int ret)
 {
-	if (ret == 0)
-		return RTAS_SUCCESS;
-	return ret == -ENODEV ? RTAS_HW_ERROR : RTAS_PARAM_ERROR;
+	return ret == 0 ? RTAS_SUCCESS : RTAS_HW_ERROR;
 }
 
 static int32_t read_config(struct rtas_call *call, struct phb *phb,
@@ -69,7 +67,7 @@ static int32_t read_config(struct rtas_call *call, struct phb *phb,
 
 	call->rets[0] = UINT32_MAX;
 	if (phb == NULL || (addr & CONFIG_UNUSED) != 0)
-		return RTAS_PARAM_ERROR;
+		return RTAS_HW_ERROR;
 	return config_status(pci_config_read(&phb->bus, config_rid(addr),
 					     config_register(addr), size,
 					     &call->rets[0]));
@@ -81,7 +79,7 @@ static int32_t write_config(struct rtas_call *call, struct phb *phb,
 	uint32_t addr = call->args[0];
 
 	if (phb == NULL || (addr & CONFIG_UNUSED) != 0)
-		return RTAS_PARAM_ERROR;
+		return RTAS_HW_ERROR;
 	return config_status(pci_config_write(&phb->bus, config_rid(addr),
 					      config_register(addr), size,
 					      value));

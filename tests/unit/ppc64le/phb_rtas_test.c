@@ -131,13 +131,11 @@ static void bad_accesses_are_refused(void **state)
 		uint32_t size = bad[i].size;
 
 		assert_int_equal(read_long(f, addr, size).status,
-				 RTAS_PARAM_ERROR);
+				 RTAS_HW_ERROR);
 		assert_int_equal(read_short(f, addr, size).status,
-				 RTAS_PARAM_ERROR);
-		assert_int_equal(write_long(f, addr, size, 0),
-				 RTAS_PARAM_ERROR);
-		assert_int_equal(write_short(f, addr, size, 0),
-				 RTAS_PARAM_ERROR);
+				 RTAS_HW_ERROR);
+		assert_int_equal(write_long(f, addr, size, 0), RTAS_HW_ERROR);
+		assert_int_equal(write_short(f, addr, size, 0), RTAS_HW_ERROR);
 	}
 }
 
@@ -148,14 +146,14 @@ static void reserved_address_bits_are_refused(void **state)
 	for (unsigned bit = 24; bit < 28; bit++) {
 		uint32_t addr = UINT32_C(1) << bit;
 
-		assert_silent(read_long(f, addr, 4), RTAS_PARAM_ERROR);
-		assert_int_equal(write_long(f, addr, 4, 0), RTAS_PARAM_ERROR);
+		assert_silent(read_long(f, addr, 4), RTAS_HW_ERROR);
+		assert_int_equal(write_long(f, addr, 4, 0), RTAS_HW_ERROR);
 	}
 	for (unsigned bit = 24; bit < 32; bit++) {
 		uint32_t addr = UINT32_C(1) << bit;
 
-		assert_silent(read_short(f, addr, 4), RTAS_PARAM_ERROR);
-		assert_int_equal(write_short(f, addr, 4, 0), RTAS_PARAM_ERROR);
+		assert_silent(read_short(f, addr, 4), RTAS_HW_ERROR);
+		assert_int_equal(write_short(f, addr, 4, 0), RTAS_HW_ERROR);
 	}
 }
 
@@ -179,10 +177,10 @@ static void other_bridges_do_not_exist(void **state)
 		const uint32_t find[] = { 0, hi, lo, 0 };
 
 		assert_silent(fix_rtas(f, RTAS_IBM_READ_PCI_CONFIG, config),
-			      RTAS_PARAM_ERROR);
+			      RTAS_HW_ERROR);
 		assert_int_equal(
 			fix_rtas(f, RTAS_IBM_WRITE_PCI_CONFIG, config).status,
-			RTAS_PARAM_ERROR);
+			RTAS_HW_ERROR);
 		assert_int_equal(
 			fix_rtas(f, RTAS_IBM_CHANGE_MSI, change).status,
 			RTAS_PARAM_ERROR);
