@@ -152,23 +152,32 @@ static int compile_all(struct sandbox *sb,
 	return 0;
 }
 
-/* Return: the version of Landlock's interface; 0 without it. */
+/* Return: the version of Landlock's interface, or negative errno. */
 static int landlock_version(void)
 {
 	long version = syscall(SYS_landlock_create_ruleset, NULL, 0,
 			       LANDLOCK_CREATE_RULESET_VERSION);
 
-	return version < 0 ? 0 : (int)version;
+	return version < 0 ? -errno : (int)version;
+}
+
+/* Return: 0 or negative errno. */
+static int ask_seccomp(void)
+{
+	const uint32_t trap = SECCOMP_RET_TRAP;
+
+	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &trap) < 0)
+		return -errno;
+	return 0;
 }
 
 unsigned sandbox_layers(void)
 {
 	unsigned layers = SANDBOX_NO_NEW_PRIVS | SANDBOX_CAPABILITIES;
-	const uint32_t trap = SECCOMP_RET_TRAP;
 
 	if (landlock_version() > 0)
 		layers |= SANDBOX_LANDLOCK;
-	if (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &trap) == 0)
+	if (ask_seccomp() == 0)
 		layers |= SANDBOX_SECCOMP;
 	return layers;
 }
@@ -236,18 +245,45 @@ int sandbox_may_remove(struct sandbox *sb, int folder, struct error *err)
 	return 0;
 }
 
-void sandbox_set_jail(struct sandbox *sb, struct jail *jail)
+int sandbox_set_jail(struct sandbox *sb, struct jail *jail, struct error *err)
 {
 	sb->jail = jail;
+	if (jail == NULL || (sb->layers & SANDBOX_SECCOMP))
+		return 0;
+	return error_host(err, -EPERM,
+			  "--user and --jail need seccomp, which cannot be "
+			  "used here; leave them out, or look into "
+			  "`privet host`");
+}
+
+/* What a kernel says that does not have it: not built in, off, or old. */
+static bool is_absent(int error)
+{
+	return error == -ENOSYS || error == -EOPNOTSUPP || error == -EINVAL;
+}
+
+/* Another error is that of somebody who forbids it, such as a container. */
+static void warn_refused(const struct sandbox *sb, const char *layer, int error)
+{
+	log_warning(sb->log,
+		    "sandbox: %s cannot be used: %s: the monitor runs without "
+		    "it; allow it in the container or service",
+		    layer, strerror(-error));
 }
 
 static void warn_missing(const struct sandbox *sb)
 {
-	if (!(sb->layers & SANDBOX_SECCOMP))
+	int seccomp = ask_seccomp(), landlock = landlock_version();
+
+	if (seccomp < 0 && !is_absent(seccomp))
+		warn_refused(sb, "seccomp", seccomp);
+	else if (seccomp < 0)
 		log_warning(sb->log,
 			    "sandbox: this host's kernel has no seccomp: the "
 			    "monitor runs with all system calls");
-	if (!(sb->layers & SANDBOX_LANDLOCK))
+	if (landlock < 0 && !is_absent(landlock))
+		warn_refused(sb, "Landlock", landlock);
+	else if (landlock <= 0)
 		log_info(sb->log, "sandbox: this host's kernel has no "
 				  "Landlock: seccomp has to do");
 }

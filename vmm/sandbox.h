@@ -9,7 +9,8 @@
  * with a line that names the thread and the call, and EXIT_STATUS_SANDBOX.
  *
  * A layer that the host lacks is left out, the others still apply:
- * `privet host` says which are in force.
+ * `privet host` says which are in force. One that something else forbids, such
+ * as a container's filter, is left out with a warning.
  */
 #ifndef PRIVET_VMM_SANDBOX_H
 #define PRIVET_VMM_SANDBOX_H
@@ -155,8 +156,11 @@ int sandbox_may_remove(struct sandbox *sb, int folder, struct error *err);
 /**
  * sandbox_set_jail() - Threads enter this jail, too
  * @jail: not owned; may be NULL
+ *
+ * Return: 0, or -EPERM with @err: whoever asks for a jail gets no machine
+ * without seccomp.
  */
-void sandbox_set_jail(struct sandbox *sb, struct jail *jail);
+int sandbox_set_jail(struct sandbox *sb, struct jail *jail, struct error *err);
 
 /** sandbox_drop_capabilities() - Of the calling thread; 0 or negative errno */
 int sandbox_drop_capabilities(void);

@@ -271,7 +271,7 @@ static int create_sandbox(struct vm *vm, struct error *err)
 		ret = sandbox_create(arch_sandbox_rules, vm->log, &vm->sandbox,
 				     err);
 	if (ret == 0)
-		sandbox_set_jail(vm->sandbox, vm->jail);
+		ret = sandbox_set_jail(vm->sandbox, vm->jail, err);
 	return ret;
 }
 

@@ -531,6 +531,112 @@ static void test_process(void **state)
 }
 
 /*
+ * Layers that cannot be used: a filter around the test stands in for kernels
+ * without them, and for containers that forbid them.
+ */
+
+/** struct lack - What asking for the layers comes to, and what is said of it */
+struct lack {
+	int seccomp;
+	int landlock;
+	const char *said;
+	bool jailed;
+};
+
+static int refuse(int seccomp, int landlock)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int ret = ctx == NULL ? -ENOMEM : 0;
+
+	if (ret == 0 && landlock != 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((unsigned)landlock),
+				       SYS_landlock_create_ruleset, 0);
+	if (ret == 0 && seccomp != 0)
+		ret = seccomp_rule_add(ctx, SCMP_ACT_ERRNO((unsigned)seccomp),
+				       SYS_seccomp, 0);
+	if (ret == 0)
+		ret = seccomp_load(ctx);
+	return ret;
+}
+
+static _Noreturn void be_without(const struct lack *lack, int out)
+{
+	struct log log = test_log();
+	struct error err = { 0 };
+	struct sandbox *sb = NULL;
+	/* Nothing looks into it. */
+	struct jail *jail = lack->jailed ? (struct jail *)&log : NULL;
+
+	log.level = LOG_INFO;
+	dup2(out, STDERR_FILENO);
+	if (refuse(lack->seccomp, lack->landlock) < 0)
+		syscall(SYS_exit_group, 9);
+	if (sandbox_create(arch_sandbox_rules, &log, &sb, &err) < 0)
+		syscall(SYS_exit_group, 1);
+	if (sandbox_set_jail(sb, jail, &err) < 0) {
+		dprintf(STDERR_FILENO, "%s\n", err.text);
+		syscall(SYS_exit_group, 2);
+	}
+	/* This would need what is refused, if it were thought to be there. */
+	sandbox_set_jail(sb, NULL, &err);
+	syscall(SYS_exit_group,
+		sandbox_enter(sb, SANDBOX_DISK, &err) < 0 ? 3 : 0);
+	__builtin_unreachable();
+}
+
+static struct outcome run_without(const struct lack *lack)
+{
+	struct outcome o = { 0 };
+	int fds[2];
+
+	assert_int_equal(pipe2(fds, O_CLOEXEC), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0)
+		be_without(lack, fds[1]);
+	close(fds[1]);
+	assert_int_equal(waitpid(pid, &o.status, 0), pid);
+	assert_true(read(fds[0], o.text, sizeof(o.text) - 1) >= 0);
+	close(fds[0]);
+	assert_true(WIFEXITED(o.status));
+	return o;
+}
+
+static const struct lack lacks[] = {
+	{ 0, ENOSYS, "info: sandbox: this host's kernel has no Landlock", 0 },
+	{ 0, EOPNOTSUPP, "info: sandbox: this host's kernel has no Landlock",
+	  0 },
+	{ 0, EPERM, "warning: sandbox: Landlock cannot be used: Operation not",
+	  0 },
+	{ ENOSYS, 0, "warning: sandbox: this host's kernel has no seccomp", 0 },
+	{ EINVAL, 0, "warning: sandbox: this host's kernel has no seccomp", 0 },
+	{ EPERM, 0, "warning: sandbox: seccomp cannot be used: Operation not",
+	  0 },
+	{ EACCES, 0, "warning: sandbox: seccomp cannot be used: Permission",
+	  0 },
+	{ ENOSYS, 0, "--user and --jail need seccomp", true },
+	{ EPERM, 0, "--user and --jail need seccomp", true },
+	{ 0, EPERM, "Landlock cannot be used", true },
+};
+
+static void test_missing_layers(void **state)
+{
+	(void)state;
+	if (no_seccomp())
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(lacks); i++) {
+		const struct lack *lack = &lacks[i];
+		struct outcome o = run_without(lack);
+		int wanted = lack->jailed && lack->seccomp != 0 ? 2 : 0;
+
+		if (WEXITSTATUS(o.status) != wanted ||
+		    strstr(o.text, lack->said) == NULL)
+			fail_msg("%zu: status %d, \"%s\"", i,
+				 WEXITSTATUS(o.status), o.text);
+	}
+}
+
+/*
  * The tables.
  */
 
@@ -639,6 +745,7 @@ int main(void)
 		cmocka_unit_test(test_vcpu_of_main),
 		cmocka_unit_test(test_removing),
 		cmocka_unit_test(test_process),
+		cmocka_unit_test(test_missing_layers),
 		cmocka_unit_test(test_tables),
 		cmocka_unit_test(test_roles_have_names),
 		cmocka_unit_test(test_off),
