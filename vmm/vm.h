@@ -82,6 +82,7 @@ struct vm_result {
  * @kernel_fd, @initrd_fd: images; owned; initrd -1 when there is none
  * @arch: private to the architecture; owned by it
  * @frozen: topology is final
+ * @reboot_limit: of lines that tell of reboots
  * @lock: guards what follows it and vCPU states; @cond signals changes
  * @stop: why the machine has to stop, VM_STOP_NONE while it runs
  * @shutting_down: the guest was asked to shut down: a reboot is the end as well
@@ -109,6 +110,7 @@ struct vm {
 	int initrd_fd;
 	void *arch;
 	bool frozen;
+	struct log_limit reboot_limit;
 
 	pthread_mutex_t lock;
 	pthread_cond_t cond;

@@ -181,7 +181,8 @@ static bool take_reboot(struct vm *vm)
 /* A cold reboot begins with zeroed RAM; a warm one keeps what is there. */
 static int prepare_reboot(struct vm *vm, enum vm_stop stop, struct error *err)
 {
-	log_info(vm->log, "guest asked for a %s", vm_stop_name(stop));
+	log_guest(vm->log, &vm->reboot_limit, LOG_INFO, "guest asked for a %s",
+		  vm_stop_name(stop));
 	if (stop == VM_STOP_COLD_REBOOT) {
 		int ret = gmem_clear(&vm->gmem);
 

@@ -134,11 +134,13 @@ static int place_kernel(struct boot *b, struct error *err)
 	if (b->kernel_end > b->files.ram_end)
 		return kernel_has_no_room(b, err);
 	b->layout.kernel_entry = elf_entry_paddr(&b->elf);
-	log_info(b->files.vm->log,
-		 "kernel %s: %s-endian ELF, 0x%" PRIx64 " to 0x%" PRIx64
-		 ", entry 0x%" PRIx64,
-		 b->files.kernel.name, b->elf.big_endian ? "big" : "little",
-		 b->kernel_start, b->kernel_end, b->layout.kernel_entry);
+	if (boot_is_first(b->files.vm))
+		log_info(b->files.vm->log,
+			 "kernel %s: %s-endian ELF, 0x%" PRIx64 " to 0x%" PRIx64
+			 ", entry 0x%" PRIx64,
+			 b->files.kernel.name,
+			 b->elf.big_endian ? "big" : "little", b->kernel_start,
+			 b->kernel_end, b->layout.kernel_entry);
 	return 0;
 }
 

@@ -17,6 +17,7 @@
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/tree.h"
+#include "vmm/boot_files.h"
 #include "vmm/fdt.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_sys.h"
@@ -260,7 +261,7 @@ static int aia_power_on(struct irqchip *chip, struct error *err)
 	if (ret >= 0) {
 		atomic_store(&aia->fd, fd);
 		chip->irqfd = irqfd_pulses(aia, fd);
-		if (!chip->irqfd)
+		if (!chip->irqfd && boot_is_first(chip->vm))
 			log_info(chip->vm->log,
 				 "interrupts are raised by ioctl: this "
 				 "kernel's irqfd does not pulse APLIC inputs");

@@ -118,12 +118,14 @@ static int place_elf(struct boot *b, struct error *err)
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = elf_entry_paddr(&b->elf) + b->elf_offset;
-	log_info(b->files.vm->log,
-		 "kernel %s: ELF %s, 0x%" PRIx64 " to 0x%" PRIx64
-		 ", entry 0x%" PRIx64,
-		 b->files.kernel.name,
-		 b->elf_offset ? "moved to RAM" : "at its own addresses",
-		 b->kernel_start, b->kernel_end, b->layout.kernel_entry);
+	if (boot_is_first(b->files.vm))
+		log_info(
+			b->files.vm->log,
+			"kernel %s: ELF %s, 0x%" PRIx64 " to 0x%" PRIx64
+			", entry 0x%" PRIx64,
+			b->files.kernel.name,
+			b->elf_offset ? "moved to RAM" : "at its own addresses",
+			b->kernel_start, b->kernel_end, b->layout.kernel_entry);
 	return 0;
 }
 
@@ -142,10 +144,13 @@ static int place_image(struct boot *b, struct error *err)
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = b->kernel_start;
-	log_info(b->files.vm->log, "kernel %s: %s, 0x%" PRIx64 " to 0x%" PRIx64,
-		 b->files.kernel.name,
-		 b->files.kernel.wrapping ? b->files.kernel.wrapping : "Image",
-		 b->kernel_start, b->kernel_end);
+	if (boot_is_first(b->files.vm))
+		log_info(b->files.vm->log,
+			 "kernel %s: %s, 0x%" PRIx64 " to 0x%" PRIx64,
+			 b->files.kernel.name,
+			 b->files.kernel.wrapping ? b->files.kernel.wrapping
+						  : "Image",
+			 b->kernel_start, b->kernel_end);
 	return 0;
 }
 

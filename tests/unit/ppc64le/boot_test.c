@@ -629,6 +629,29 @@ static void reboot_clears_bss(void **state)
 	assert_firmware_below(f, MIB(64));
 }
 
+/* A guest may reboot without end: its boots are told of once. */
+static void log_tells_of_first_boot(void **state)
+{
+	struct fixture *f = *state;
+	struct log log = {
+		.fd = memfd_create("log", MFD_CLOEXEC),
+		.level = LOG_INFO,
+		.name = "test",
+	};
+
+	f->vm.log = &log;
+	set_ram(f, MIB(64));
+	set_elf(f, MIB(8), MIB(8), 8192);
+	off_t before = lseek(log.fd, 0, SEEK_END);
+	assert_boots(f);
+	off_t told_once = lseek(log.fd, 0, SEEK_END);
+	assert_true(told_once > before);
+	f->vm.result.reboots = 1;
+	assert_boots(f);
+	assert_int_equal(lseek(log.fd, 0, SEEK_END), told_once);
+	close(log.fd);
+}
+
 static void tree_is_dumped(void **state)
 {
 	struct fixture *f = *state;
@@ -694,6 +717,7 @@ int main(void)
 		BOOT(refusal_touches_nothing),
 		BOOT(first_boot_touches_little),
 		BOOT(reboot_clears_bss),
+		BOOT(log_tells_of_first_boot),
 		BOOT(tree_is_dumped),
 		BOOT(neighbours_fail),
 	};

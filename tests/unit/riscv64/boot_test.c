@@ -522,6 +522,38 @@ static void reboot_clears_bss(void **state)
 	assert_int_equal(byte_at(f, RAM + MIB(8) + 4096), 0xee);
 }
 
+/* A guest may reboot without end: its boots are told of once. */
+static void log_tells_of_first_boot(void **state)
+{
+	struct fixture *f = *state;
+	struct log log = {
+		.fd = memfd_create("log", MFD_CLOEXEC),
+		.level = LOG_INFO,
+		.name = "test",
+	};
+
+	f->vm.log = &log;
+	set_ram(f, MIB(64));
+	set_image(f, MIB(2), 0x10000);
+	off_t before = lseek(log.fd, 0, SEEK_END);
+	assert_boots(f);
+	off_t told_once = lseek(log.fd, 0, SEEK_END);
+	assert_true(told_once > before);
+	f->vm.result.reboots = 1;
+	assert_boots(f);
+	assert_int_equal(lseek(log.fd, 0, SEEK_END), told_once);
+	f->vm.result.reboots = 0;
+	set_elf(f, RAM + MIB(8), RAM + MIB(8), 4096);
+	before = lseek(log.fd, 0, SEEK_END);
+	assert_boots(f);
+	told_once = lseek(log.fd, 0, SEEK_END);
+	assert_true(told_once > before);
+	f->vm.result.reboots = 1;
+	assert_boots(f);
+	assert_int_equal(lseek(log.fd, 0, SEEK_END), told_once);
+	close(log.fd);
+}
+
 static void tree_is_dumped(void **state)
 {
 	struct fixture *f = *state;
@@ -590,6 +622,7 @@ int main(void)
 		BOOT(hostile_elf_addresses),
 		BOOT(first_boot_touches_little),
 		BOOT(reboot_clears_bss),
+		BOOT(log_tells_of_first_boot),
 		BOOT(tree_is_dumped),
 		BOOT(tree_fails),
 		BOOT(names_of_descriptors),

@@ -312,7 +312,12 @@ static void long_bootargs_are_warned_of(void **state)
 	assert_int_equal(lseek(log.fd, 0, SEEK_END), 0);
 	params[1023] = 'x';
 	assert_bootargs(f, params, params);
-	assert_true(lseek(log.fd, 0, SEEK_END) > 0);
+	off_t end = lseek(log.fd, 0, SEEK_END);
+	assert_true(end > 0);
+	/* Once: the guest may boot as often as it likes. */
+	f->vm.result.reboots = 1;
+	assert_bootargs(f, params, params);
+	assert_int_equal(lseek(log.fd, 0, SEEK_END), end);
 	close(log.fd);
 }
 
