@@ -33,18 +33,18 @@ main:
 	read_is	7, RTAS_HW_ERROR, 0xff0000, 4
 	read_is	8, RTAS_HW_ERROR, 0x100, 4
 	/* Sizes, alignment, another bridge, bits that mean nothing. */
-	read_is	9, RTAS_PARAM_ERROR, 0, 0
-	read_is	10, RTAS_PARAM_ERROR, 0, 3
-	read_is	11, RTAS_PARAM_ERROR, 0, 8
-	read_is	12, RTAS_PARAM_ERROR, 2, 4
-	read_is	13, RTAS_PARAM_ERROR, 0, 4, HI, (LO + 1)
-	read_is	14, RTAS_PARAM_ERROR, 0, 4, 0, 0
-	read_is	15, RTAS_PARAM_ERROR, 0x08000000, 4
+	read_is	9, RTAS_HW_ERROR, 0, 0
+	read_is	10, RTAS_HW_ERROR, 0, 3
+	read_is	11, RTAS_HW_ERROR, 0, 8
+	read_is	12, RTAS_HW_ERROR, 2, 4
+	read_is	13, RTAS_HW_ERROR, 0, 4, HI, (LO + 1)
+	read_is	14, RTAS_HW_ERROR, 0, 4, 0, 0
+	read_is	15, RTAS_HW_ERROR, 0x08000000, 4
 	/* The last register there can be. */
 	read_is	16, 0, 0xf00000fc, 4
-	read_is	17, RTAS_PARAM_ERROR, 0xf00000ff, 4
+	read_is	17, RTAS_HW_ERROR, 0xf00000ff, 4
 	rtas_is	18, RTAS_HW_ERROR, RTAS_WRITE_PCI, 5, 1, ABSENT, HI, LO, 4, -1
-	rtas_is	19, RTAS_PARAM_ERROR, RTAS_WRITE_PCI, 5, 1, 0, HI, LO, 5, -1
+	rtas_is	19, RTAS_HW_ERROR, RTAS_WRITE_PCI, 5, 1, 0, HI, LO, 5, -1
 	/* Writing over the identity does not change it. */
 	rtas_is	20, 0, RTAS_WRITE_PCI, 5, 1, 0, HI, LO, 4, -1
 	read_is	21, 0, 0, 2
