@@ -177,38 +177,34 @@ static int check_fd(struct tap *tap, const char *option, struct error *err)
 	return 0;
 }
 
-int tap_open_fd(struct tap *tap, const char *option, int fd, struct error *err)
-{
-	*tap = (struct tap){ .fd = fd };
-
-	int ret = check_fd(tap, option, err);
-	if (ret < 0)
-		goto err_forget;
-
-	int flags = fcntl(fd, F_GETFL);
-	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
-	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
-		ret = error_host(err, -errno,
-				 "%s: cannot make descriptor %d non-blocking: "
-				 "%s; hand over another one",
-				 option, fd, strerror(errno));
-		goto err_forget;
-	}
-	ret = set_up(tap, option, err);
-	if (ret < 0)
-		goto err_forget;
-	return 0;
-
-err_forget:
-	tap->fd = -1;
-	return ret;
-}
-
 void tap_close(struct tap *tap)
 {
 	if (tap->fd >= 0)
 		close(tap->fd);
 	tap->fd = -1;
+}
+
+int tap_open_fd(struct tap *tap, const char *option, int fd, struct error *err)
+{
+	/* What is wrong with it is said by its own number. */
+	*tap = (struct tap){ .fd = fd };
+	int ret = check_fd(tap, option, err);
+	tap->fd = -1;
+	if (ret < 0)
+		return ret;
+
+	int flags = fcntl(fd, F_GETFL);
+	if (flags >= 0 && fcntl(fd, F_SETFL, flags | O_NONBLOCK) == 0)
+		tap->fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	if (tap->fd < 0)
+		return error_host(err, -errno,
+				  "%s: cannot make a non-blocking copy of "
+				  "descriptor %d: %s; hand over another one",
+				  option, fd, strerror(errno));
+	ret = set_up(tap, option, err);
+	if (ret < 0)
+		tap_close(tap);
+	return ret;
 }
 
 int tap_set_offload(const struct tap *tap, unsigned offloads)

@@ -55,8 +55,8 @@ int tap_open(struct tap *tap, const char *option, const char *name,
 	     struct error *err);
 
 /**
- * tap_open_fd() - Take over a descriptor that is attached to an interface
- * @fd: opened with IFF_NO_PI; closed by tap_close(), not on failure
+ * tap_open_fd() - Use a descriptor that is attached to an interface
+ * @fd: opened with IFF_NO_PI; a copy is made
  *
  * Return: as tap_open().
  */

@@ -13,6 +13,7 @@
 
 #define CONFIG_MAX_DEVICES  32
 #define CONFIG_MAX_CONSOLES 16
+#define CONFIG_MAX_FDS      (2 + CONFIG_MAX_CONSOLES + CONFIG_MAX_DEVICES)
 
 /** enum console_kind - What the guest sees of a console */
 enum console_kind {
@@ -122,6 +123,14 @@ int config_parse(struct vm_config *cfg, int argc, char **argv,
  * Called by config_parse() at the end.
  */
 int config_check(struct vm_config *cfg, struct error *err);
+
+/**
+ * config_fds() - Descriptors that options name by fd=N, each once
+ * @cfg: checked
+ *
+ * Return: how many.
+ */
+unsigned config_fds(const struct vm_config *cfg, int fds[CONFIG_MAX_FDS]);
 
 /**
  * config_main_console() - The console that a guest prints to first

@@ -93,7 +93,7 @@ struct fd_claims {
 	struct {
 		int fd;
 		const char *whose;
-	} list[2 + CONFIG_MAX_CONSOLES + CONFIG_MAX_DEVICES];
+	} list[CONFIG_MAX_FDS];
 	unsigned count;
 };
 
@@ -133,23 +133,40 @@ static int claim_device_fd(struct fd_claims *claims,
 	return 0;
 }
 
-static int check_fds(const struct vm_config *cfg, struct error *err)
+static int claim_fds(const struct vm_config *cfg, struct fd_claims *claims,
+		     struct error *err)
 {
-	struct fd_claims claims = { 0 };
-	int ret = claim_fd(&claims, cfg->kernel.fd, "kernel", err);
+	int ret = claim_fd(claims, cfg->kernel.fd, "kernel", err);
 
 	if (ret == 0)
-		ret = claim_fd(&claims, cfg->initrd.fd, "initrd", err);
+		ret = claim_fd(claims, cfg->initrd.fd, "initrd", err);
 	for (unsigned i = 0; ret == 0 && i < cfg->nr_consoles; i++) {
 		const struct console_config *con = &cfg->consoles[i];
 
-		ret = claim_fd(&claims, con->backend.fd, con->text, err);
+		ret = claim_fd(claims, con->backend.fd, con->text, err);
 	}
 	for (unsigned i = 0; ret == 0 && i < cfg->nr_devices; i++) {
 		if (cfg->devices[i].opts != NULL)
-			ret = claim_device_fd(&claims, &cfg->devices[i], err);
+			ret = claim_device_fd(claims, &cfg->devices[i], err);
 	}
 	return ret;
+}
+
+static int check_fds(const struct vm_config *cfg, struct error *err)
+{
+	struct fd_claims claims = { 0 };
+
+	return claim_fds(cfg, &claims, err);
+}
+
+unsigned config_fds(const struct vm_config *cfg, int fds[CONFIG_MAX_FDS])
+{
+	struct fd_claims claims = { 0 };
+
+	claim_fds(cfg, &claims, NULL);
+	for (unsigned i = 0; i < claims.count; i++)
+		fds[i] = claims.list[i].fd;
+	return claims.count;
 }
 
 /*

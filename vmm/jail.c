@@ -30,6 +30,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/fds.h"
+
 /**
  * struct jail - What is left to do
  * @folder: not owned; NULL: files and network stay
@@ -141,6 +143,7 @@ static int be_parent(const struct parent *p, pid_t child, int *out,
 	/* Both do it, so that it is done whoever is first. */
 	if (!p->tty)
 		setpgid(child, child);
+	fds_close_from(STDERR_FILENO + 1);
 
 	int status;
 	int ret = wait_for(p, child, &status);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "vmm/arch.h"
+#include "vmm/fds.h"
 #include "vmm/host.h"
 #include "vmm/jail.h"
 #include "vmm/json.h"
@@ -99,6 +100,8 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	if (ret == 0)
 		ret = vm_create(cfg, log, &vm, &err);
 	if (ret == 0)
+		fds_close_copied(cfg);
+	if (ret == 0)
 		ret = signals_watch(&signals, vm, &err);
 	if (ret == 0)
 		ret = vm_run(vm, &result, &err);
@@ -161,6 +164,7 @@ static enum exit_status cmd_run(int argc, char **argv)
 	} else {
 		log.level = cfg.loglevel;
 		log.name = cfg.name;
+		fds_close_unnamed(&cfg, argv);
 		status = run_in_jail(&cfg, &log);
 	}
 	config_free(&cfg);

@@ -40,6 +40,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "vmm/fds.h"
 #include "vmm/sandbox.h"
 
 #define ARM   'a'
@@ -97,14 +98,6 @@ static bool is_raw(int fd, const struct termios *saved)
  * what is safe in a signal handler may be called.
  */
 
-static void close_from(unsigned first)
-{
-	if (close_range(first, ~0U, 0) == 0)
-		return;
-	for (int fd = (int)first; fd < 4096; fd++)
-		close(fd);
-}
-
 static void wait_and_restore(int from, int tty)
 {
 	struct message last = { .what = LEAVE }, msg;
@@ -143,7 +136,7 @@ static _Noreturn void run_guard(const struct term *term, int from,
 	if (pipe_fd < 0 || tty_fd < 0 || dup2(pipe_fd, 0) < 0 ||
 	    dup2(tty_fd, 1) < 0)
 		_exit(1);
-	close_from(2);
+	fds_close_from(2);
 	setpgid(0, 0);
 	prctl(PR_SET_NAME, "privet-term");
 	if (chdir("/") < 0) {

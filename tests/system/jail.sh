@@ -31,10 +31,10 @@ truncate -s 1M /t/disk
 chroot /new timeout 200 /t/privet run -k "$kernel" -m "$mem" -p "$params" \
 	-i /t/run/initrd --console serial,file=/t/run/console --timeout 180 \
 	--port org.privet.out,file=/t/run/out --port org.privet.status,null \
-	--port org.privet.sock,socket=/t/names/socket --disk /t/disk \
+	--port org.privet.sock,socket=/t/names/socket --disk fd=8 \
 	--network tapif=tap0 --status-file /t/run/status \
 	--user 1234:5678 --jail /t/empty --cgroup /cg/vm \
-	< /dev/null 2> /t/run/messages &
+	< /dev/null 2> /t/run/messages 8<> /t/disk 9< /t/peer &
 wrapper=$!
 
 started() {
@@ -84,6 +84,15 @@ for fd in /proc/"$pid"/fd/*; do
 		ways="$ways $(readlink "$fd")"
 done
 is "$folders $ways" '1 ' 'no way leads out of a folder that it has open'
+# times_open FILE: how many of its descriptors are of FILE.
+times_open() {
+	for fd in /proc/"$pid"/fd/*; do
+		readlink "$fd"
+	done | grep -c "$1\$"
+}
+is "$(times_open /t/disk)" 1 'it has once what it was given'
+is "$(times_open /t/peer)" 0 'it has nothing that nobody named'
+is "$(ls "/proc/$parent/fd" | tr '\n' ' ')" '0 1 2 ' 'its parent has none'
 is "$(wc -l < "/proc/$pid/mountinfo")" 1 'nothing else is mounted'
 has "/proc/$pid/mountinfo" ' / ro,nosuid,nodev,noexec' 'it is read-only'
 is "$(stat -c %u "/proc/$pid/mem")" 0 'its own user cannot look into it'

@@ -113,7 +113,9 @@ static int make_terminal(void)
 	if (slave < 0 || dup2(slave, STDIN_FILENO) < 0 ||
 	    tcgetsid(STDIN_FILENO) != getpid())
 		wrong("a terminal that is not the session's");
-	return master;
+	/* The parent of a jail keeps no others. */
+	dup2(master, STDOUT_FILENO);
+	return STDOUT_FILENO;
 }
 
 static bool is_raw(void)
@@ -257,8 +259,11 @@ static void ignore_children(void)
 	int status = 0;
 
 	signal(SIGCHLD, SIG_IGN);
+	dup2(STDERR_FILENO, 20);
 	if (start_jail(exit_with_status, &status) != 1 || status != 7)
 		wrong("not the child's status");
+	if (fcntl(STDERR_FILENO + 1, F_GETFD) >= 0 || fcntl(20, F_GETFD) >= 0)
+		wrong("the parent has more than it needs");
 	_exit(GOOD);
 }
 

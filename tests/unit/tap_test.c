@@ -256,15 +256,17 @@ static void takes_a_descriptor(void **state)
 	int fd = raw_tap("privet1", IFF_TAP | IFF_NO_PI | IFF_VNET_HDR);
 
 	assert_int_equal(tap_open_fd(&tap, OPTION, fd, &err), 0);
-	assert_int_equal(tap.fd, fd);
+	assert_int_not_equal(tap.fd, fd);
+	assert_int_equal(fcntl(tap.fd, F_GETFD), FD_CLOEXEC);
 	assert_string_equal(tap.name, "privet1");
 	assert_true(tap.vnet_hdr);
 	assert_false(tap.created);
 	assert_int_equal(tap.offloads, TAP_CSUM | TAP_TSO4 | TAP_TSO6);
-	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
+	assert_true(fcntl(tap.fd, F_GETFL) & O_NONBLOCK);
+	/* The tap has one of its own. */
+	close(fd);
 	exchange(&tap);
 	tap_close(&tap);
-	assert_int_equal(fcntl(fd, F_GETFD), -1);
 }
 
 static void works_without_headers(void **state)
@@ -277,6 +279,7 @@ static void works_without_headers(void **state)
 	int fd = raw_tap("privet1", IFF_TAP | IFF_NO_PI);
 
 	assert_int_equal(tap_open_fd(&tap, OPTION, fd, &err), 0);
+	close(fd);
 	assert_false(tap.vnet_hdr);
 	assert_int_equal(tap.offloads, 0);
 	assert_int_equal(tap_set_offload(&tap, 0), 0);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Descriptors that this process was started with.
+ *
+ * Who starts privet may have left some open that have nothing to do with it.
+ * None of them is to be there once a guest runs.
+ */
+#ifndef PRIVET_VMM_FDS_H
+#define PRIVET_VMM_FDS_H
+
+struct vm_config;
+
+/**
+ * fds_close_from() - Close all descriptors from @first on
+ *
+ * Context: any, also what is safe in a signal handler.
+ */
+void fds_close_from(unsigned first);
+
+/**
+ * fds_close_unnamed() - Close all above 2 that the command line does not name
+ * @argv: ends with NULL; may name some by paths, as in /dev/fd/7
+ *
+ * Context: nothing else was opened yet.
+ */
+void fds_close_unnamed(const struct vm_config *cfg, char *const *argv);
+
+/**
+ * fds_close_copied() - Close those that were given as fd=N, above 2
+ *
+ * Context: the machine was made: it has copies, or has closed them itself.
+ */
+void fds_close_copied(const struct vm_config *cfg);
+
+#endif
