@@ -271,7 +271,7 @@ static void fill(int fd)
 
 	assert_int_equal(fcntl(fd, F_SETFL, flags | O_NONBLOCK), 0);
 	while (write(fd, zeroes, sizeof(zeroes)) > 0)
-		continue;
+		;
 	assert_int_equal(fcntl(fd, F_SETFL, flags), 0);
 }
 
