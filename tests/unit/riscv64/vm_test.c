@@ -196,6 +196,8 @@ static int exit_mark_and_reset(struct kvm_run *run, void *arg)
 	struct mark *mark = arg;
 	uint64_t value = 0x600dULL;
 
+	/* No line of the log waits for its reader while the guest runs. */
+	assert_true(mark->vm->log->live);
 	assert_int_equal(gmem_write(&mark->vm->gmem, MARK_GPA, &value, 8), 0);
 	return exit_reset(run, ARG(mark->seen));
 }
@@ -204,6 +206,7 @@ static int exit_look_and_shutdown(struct kvm_run *run, void *arg)
 {
 	struct mark *mark = arg;
 
+	assert_true(mark->vm->log->live);
 	assert_int_equal(gmem_read(&mark->vm->gmem, MARK_GPA, &mark->seen, 8),
 			 0);
 	return exit_shutdown(run, NULL);
@@ -226,6 +229,7 @@ static void check_reboot(uint64_t type, uint64_t want)
 	assert_int_equal(result.stop, VM_STOP_POWEROFF);
 	assert_int_equal(result.reboots, 1);
 	assert_int_equal(mark.seen, want);
+	assert_false(mark.vm->log->live);
 	vm_destroy(mark.vm);
 	fixture_end(&f);
 }
