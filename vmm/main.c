@@ -99,10 +99,10 @@ static enum exit_status run_machine(const struct vm_config *cfg,
 	int ret = signals_init(&signals, &err);
 	if (ret == 0)
 		ret = vm_create(cfg, log, &vm, &err);
-	if (ret == 0)
+	if (ret == 0) {
 		fds_close_copied(cfg);
-	if (ret == 0)
 		ret = signals_watch(&signals, vm, &err);
+	}
 	if (ret == 0)
 		ret = vm_run(vm, &result, &err);
 	signals_fini(&signals);

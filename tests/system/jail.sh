@@ -92,7 +92,8 @@ times_open() {
 }
 is "$(times_open /t/disk)" 1 'it has once what it was given'
 is "$(times_open /t/peer)" 0 'it has nothing that nobody named'
-is "$(ls "/proc/$parent/fd" | tr '\n' ' ')" '0 1 2 ' 'its parent has none'
+is "$(for fd in /proc/"$parent"/fd/*; do printf '%s ' "${fd##*/}"; done)" \
+	'0 1 2 ' 'its parent has none'
 is "$(wc -l < "/proc/$pid/mountinfo")" 1 'nothing else is mounted'
 has "/proc/$pid/mountinfo" ' / ro,nosuid,nodev,noexec' 'it is read-only'
 is "$(stat -c %u "/proc/$pid/mem")" 0 'its own user cannot look into it'

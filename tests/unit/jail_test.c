@@ -279,10 +279,13 @@ static bool can_jail(void)
 	int status = 0;
 	pid_t pid = fork();
 
-	if (pid == 0)
-		_exit(geteuid() != 0 ||
-		      unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
-			      CLONE_NEWUTS | CLONE_NEWNET) < 0);
+	if (pid == 0) {
+		bool good = geteuid() == 0 &&
+			    unshare(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC |
+				    CLONE_NEWUTS | CLONE_NEWNET) == 0;
+
+		_exit(good ? 0 : 1);
+	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
 }
 
