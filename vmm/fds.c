@@ -2,6 +2,8 @@
 /* Descriptors that this process was started with: see fds.h. */
 #include "vmm/fds.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +11,7 @@
 #include <unistd.h>
 
 #include "vmm/config.h"
+#include "vmm/error.h"
 #include "vmm/util.h"
 
 /* Where close_range() is missing: as far as anybody goes without it. */
@@ -68,9 +71,29 @@ static unsigned next_in_options(const struct vm_config *cfg, unsigned from)
 	return lowest;
 }
 
-void fds_close_unnamed(const struct vm_config *cfg, char *const *argv)
+static int check_open(const struct vm_config *cfg, struct error *err)
+{
+	int fds[CONFIG_MAX_FDS];
+	unsigned count = config_fds(cfg, fds);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (fcntl(fds[i], F_GETFD) < 0)
+			return error_usage(err,
+					   "cannot use fd=%d: no such "
+					   "descriptor is open; open it, as a "
+					   "shell does by %d<FILE",
+					   fds[i], fds[i]);
+	}
+	return 0;
+}
+
+int fds_close_unnamed(const struct vm_config *cfg, char *const *argv,
+		      struct error *err)
 {
 	unsigned from = STDERR_FILENO + 1;
+
+	if (check_open(cfg, err) < 0)
+		return -EBADF;
 
 	for (;;) {
 		unsigned named = (unsigned)min_u64(next_in_options(cfg, from),
@@ -82,6 +105,7 @@ void fds_close_unnamed(const struct vm_config *cfg, char *const *argv)
 		from = named + 1;
 	}
 	fds_close_from(from);
+	return 0;
 }
 
 void fds_close_copied(const struct vm_config *cfg)

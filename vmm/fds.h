@@ -8,6 +8,7 @@
 #ifndef PRIVET_VMM_FDS_H
 #define PRIVET_VMM_FDS_H
 
+struct error;
 struct vm_config;
 
 /**
@@ -21,9 +22,12 @@ void fds_close_from(unsigned first);
  * fds_close_unnamed() - Close all above 2 that the command line does not name
  * @argv: ends with NULL; may name some by paths, as in /dev/fd/7
  *
+ * Return: 0, or -EBADF with @err: one that is given as fd=N is not open, and
+ * its number would be that of something else by the time it is used.
  * Context: nothing else was opened yet.
  */
-void fds_close_unnamed(const struct vm_config *cfg, char *const *argv);
+int fds_close_unnamed(const struct vm_config *cfg, char *const *argv,
+		      struct error *err);
 
 /**
  * fds_close_copied() - Close those that were given as fd=N, above 2

@@ -164,8 +164,9 @@ static enum exit_status cmd_run(int argc, char **argv)
 	} else {
 		log.level = cfg.loglevel;
 		log.name = cfg.name;
-		fds_close_unnamed(&cfg, argv);
-		status = run_in_jail(&cfg, &log);
+		ret = fds_close_unnamed(&cfg, argv, &err);
+		status = ret < 0 ? report_error(&log, &err)
+				 : run_in_jail(&cfg, &log);
 	}
 	config_free(&cfg);
 	return status;

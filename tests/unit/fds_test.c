@@ -3,6 +3,7 @@
  * Descriptors that a process was started with: which of them stay. Each case
  * runs in a process of its own, which has no others left.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <cmocka.h>
@@ -90,7 +92,7 @@ static bool close_unnamed(const struct vm_config *cfg)
 {
 	static const int wanted[] = { 4, 7, 12, 13, 17, 30, 0 };
 
-	fds_close_unnamed(cfg, (char **)(uintptr_t)command_line);
+	fds_close_unnamed(cfg, (char **)(uintptr_t)command_line, NULL);
 	return just_open(wanted);
 }
 
@@ -98,9 +100,20 @@ static bool close_copied(const struct vm_config *cfg)
 {
 	static const int wanted[] = { 13, 17, 0 };
 
-	fds_close_unnamed(cfg, (char **)(uintptr_t)command_line);
+	fds_close_unnamed(cfg, (char **)(uintptr_t)command_line, NULL);
 	fds_close_copied(cfg);
 	return just_open(wanted);
+}
+
+static bool find_missing(const struct vm_config *cfg)
+{
+	struct error err = { 0 };
+
+	close(12);
+	return fds_close_unnamed(cfg, (char **)(uintptr_t)command_line, &err) ==
+		       -EBADF &&
+	       err.status == EXIT_STATUS_USAGE &&
+	       strstr(err.text, "fd=12") != NULL && is_open(20);
 }
 
 static bool close_from(const struct vm_config *cfg)
@@ -124,6 +137,12 @@ static void closes_what_was_copied(void **state)
 	run_case(close_copied);
 }
 
+static void misses_what_is_not_open(void **state)
+{
+	(void)state;
+	run_case(find_missing);
+}
+
 static void closes_the_rest(void **state)
 {
 	(void)state;
@@ -135,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closes_what_nobody_names),
 		cmocka_unit_test(closes_what_was_copied),
+		cmocka_unit_test(misses_what_is_not_open),
 		cmocka_unit_test(closes_the_rest),
 	};
 
