@@ -182,17 +182,12 @@ int boot_load_tree(const struct boot_files *files, struct fdt_builder *fdt,
 	int ret = fdt_builder_finish(fdt, &blob, &len, err);
 
 	/* Only once: no file can be opened any more when the guest has run. */
-	if (ret == 0 && dump && boot_is_first(files->vm))
+	if (ret == 0 && dump && vm_first_life(files->vm))
 		ret = dump_tree(dump, blob, len, err);
 	if (ret)
 		return ret;
 	/* The caller has found room for it. */
 	return gmem_write(&files->vm->gmem, gpa, blob, len);
-}
-
-bool boot_is_first(const struct vm *vm)
-{
-	return vm->result.reboots == 0;
 }
 
 /* Whether a word of the command line begins with "console=". */
@@ -217,7 +212,7 @@ int boot_fdt_params(const struct vm *vm, const char *console, size_t max,
 	if (asprintf(&line, "%s%s%s%s", params, add && params[0] ? " " : "",
 		     add ? "console=" : "", add ? console : "") < 0)
 		return -ENOMEM;
-	if (strlen(line) > max && boot_is_first(vm))
+	if (strlen(line) > max && vm_first_life(vm))
 		log_warning(vm->log,
 			    "the kernel command line has %zu bytes, of which "
 			    "Linux uses %zu here; shorten --params",

@@ -83,15 +83,6 @@ int boot_load_tree(const struct boot_files *files, struct fdt_builder *fdt,
 		   uint64_t gpa, struct error *err);
 
 /**
- * boot_is_first() - Whether the machine boots for the first time
- *
- * What is told of each boot is told then: a guest may reboot without end.
- *
- * Context: main thread.
- */
-bool boot_is_first(const struct vm *vm);
-
-/**
  * boot_fdt_params() - Emit `bootargs`: the user's kernel command line
  * @console: what to add as console=, unless the user names one; or NULL
  * @max: bytes that the guest's kernel uses; more are warned of,

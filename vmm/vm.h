@@ -122,6 +122,18 @@ struct vm {
 };
 
 /**
+ * vm_first_life() - Whether the guest has not rebooted yet
+ *
+ * What is told of each boot is told then: a guest may reboot without end.
+ *
+ * Context: main thread.
+ */
+static inline bool vm_first_life(const struct vm *vm)
+{
+	return vm->result.reboots == 0;
+}
+
+/**
  * vm_create() - Build a machine
  * @cfg: checked configuration
  *

@@ -134,7 +134,7 @@ static int place_kernel(struct boot *b, struct error *err)
 	if (b->kernel_end > b->files.ram_end)
 		return kernel_has_no_room(b, err);
 	b->layout.kernel_entry = elf_entry_paddr(&b->elf);
-	if (boot_is_first(b->files.vm))
+	if (vm_first_life(b->files.vm))
 		log_info(b->files.vm->log,
 			 "kernel %s: %s-endian ELF, 0x%" PRIx64 " to 0x%" PRIx64
 			 ", entry 0x%" PRIx64,

@@ -261,7 +261,7 @@ static int aia_power_on(struct irqchip *chip, struct error *err)
 	if (ret >= 0) {
 		atomic_store(&aia->fd, fd);
 		chip->irqfd = irqfd_pulses(aia, fd);
-		if (!chip->irqfd && boot_is_first(chip->vm))
+		if (!chip->irqfd && vm_first_life(chip->vm))
 			log_info(chip->vm->log,
 				 "interrupts are raised by ioctl: this "
 				 "kernel's irqfd does not pulse APLIC inputs");

@@ -118,7 +118,7 @@ static int place_elf(struct boot *b, struct error *err)
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = elf_entry_paddr(&b->elf) + b->elf_offset;
-	if (boot_is_first(b->files.vm))
+	if (vm_first_life(b->files.vm))
 		log_info(
 			b->files.vm->log,
 			"kernel %s: ELF %s, 0x%" PRIx64 " to 0x%" PRIx64
@@ -144,7 +144,7 @@ static int place_image(struct boot *b, struct error *err)
 	if (ret)
 		return ret;
 	b->layout.kernel_entry = b->kernel_start;
-	if (boot_is_first(b->files.vm))
+	if (vm_first_life(b->files.vm))
 		log_info(b->files.vm->log,
 			 "kernel %s: %s, 0x%" PRIx64 " to 0x%" PRIx64,
 			 b->files.kernel.name,
