@@ -31,15 +31,23 @@ static void begin(struct machine_run *m, unsigned cpus)
 		fail_msg("%s", err.text);
 }
 
-static void run_and_end(struct machine_run *m)
+/* @thread: who else works on the machine, and ends by itself; or NULL */
+static void run_with_thread(struct machine_run *m, const pthread_t *thread)
 {
 	struct error err = { 0 };
 
 	if (vm_run(m->vm, &m->result, &err) < 0)
 		fail_msg("%s", err.text);
+	if (thread != NULL)
+		pthread_join(*thread, NULL);
 	vm_destroy(m->vm);
 	config_free(&m->cfg);
 	fixture_end(&m->f);
+}
+
+static void run_and_end(struct machine_run *m)
+{
+	run_with_thread(m, NULL);
 }
 
 /* It died of what the host did, and one line says where. */
@@ -258,8 +266,7 @@ static void endless_refusal_can_be_stopped(void **state)
 
 	fake_kvm_script(0, &exit, 1);
 	assert_int_equal(pthread_create(&thread, NULL, stop_later, &m), 0);
-	run_and_end(&m);
-	pthread_join(thread, NULL);
+	run_with_thread(&m, &thread);
 	assert_int_equal(m.result.stop, VM_STOP_USER);
 }
 
@@ -309,8 +316,7 @@ static void pause_with(int code, struct pause *p)
 
 	fake_kvm_eager(true);
 	fake_kvm_script(0, exits, ARRAY_SIZE(exits));
-	run_and_end(&p->m);
-	pthread_join(p->thread, NULL);
+	run_with_thread(&p->m, &p->thread);
 }
 
 static void failing_completion_ends_a_pause(void **state)
