@@ -20,6 +20,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "vmm/fds.h"
 #include "vmm/params.h"
 
 static const struct {
@@ -107,16 +108,14 @@ static const struct {
 /* No thread is to have a disk writable that the guest may only read. */
 static int open_for_reading(int given, struct error *err)
 {
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+	int fd = fd_reopen(given, O_RDONLY | O_NONBLOCK);
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", given);
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return error_host(err, -errno,
+		return error_host(err, fd,
 				  "cannot open fd %d anew for reading only: "
 				  "%s; open it so before the start, as in "
 				  "'%d<FILE'",
-				  given, strerror(errno), given);
+				  given, strerror(-fd), given);
 	return fd;
 }
 

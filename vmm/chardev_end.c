@@ -19,12 +19,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "vmm/fds.h"
 
 /* What a pipe or terminal takes at least when poll() says POLLOUT. */
 #define SHARED_WRITE_MAX 256U
@@ -60,15 +61,6 @@ static bool is_pty_master(int fd)
 	return ioctl(fd, TIOCGPTN, &number) == 0;
 }
 
-static int reopen(int fd, bool writes)
-{
-	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, (writes ? O_WRONLY : O_RDONLY) | O_NONBLOCK |
-				  O_NOCTTY | O_CLOEXEC);
-}
-
 static enum end_mode mode_of(const struct stat *st, enum end_owner owner)
 {
 	if (S_ISSOCK(st->st_mode))
@@ -89,7 +81,10 @@ int chardev_end_open(struct chardev_end *end, int fd, enum end_owner owner)
 	end->mode = mode_of(&st, owner);
 	if (end->mode == END_SHARED &&
 	    (S_ISFIFO(st.st_mode) || (isatty(fd) && !is_pty_master(fd)))) {
-		end->fd = reopen(fd, end->ready == EPOLLOUT);
+		bool writes = end->ready == EPOLLOUT;
+
+		end->fd = fd_reopen(fd, O_NONBLOCK |
+						(writes ? O_WRONLY : O_RDONLY));
 		if (end->fd >= 0) {
 			end->mode = END_NONBLOCK;
 			return 0;

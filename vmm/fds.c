@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -34,6 +35,15 @@ static void close_span(unsigned first, unsigned last)
 void fds_close_from(unsigned first)
 {
 	close_span(first, UINT_MAX);
+}
+
+int fd_reopen(int fd, int flags)
+{
+	char path[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	int anew = open(path, flags | O_CLOEXEC | O_NOCTTY);
+	return anew < 0 ? -errno : anew;
 }
 
 /*

@@ -3,7 +3,8 @@
  * Descriptors that this process was started with.
  *
  * Who starts privet may have left some open that have nothing to do with it.
- * None of them is to be there once a guest runs.
+ * None of them is to be there once a guest runs. Those that it was given may be
+ * shared with others, who are not to notice.
  */
 #ifndef PRIVET_VMM_FDS_H
 #define PRIVET_VMM_FDS_H
@@ -17,6 +18,16 @@ struct vm_config;
  * Context: any, also what is safe in a signal handler.
  */
 void fds_close_from(unsigned first);
+
+/**
+ * fd_reopen() - Open anew what a descriptor stands for
+ * @flags: of open(); O_CLOEXEC and O_NOCTTY are added
+ *
+ * Its flags and position are its own, and not shared with @fd.
+ *
+ * Return: a descriptor, or negative errno: not everything has a name.
+ */
+int fd_reopen(int fd, int flags);
 
 /**
  * fds_close_unnamed() - Close all above 2 that the command line does not name

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "vmm/fds.h"
+#include "vmm/term.h"
 
 /**
  * struct jail - What is left to do
@@ -125,18 +126,6 @@ static int wait_for(const struct parent *p, pid_t child, int *status)
 	}
 }
 
-/* Not one that a shell has taken back: it has a mode of its own for it. */
-static bool has_terminal(const struct parent *p)
-{
-	if (!p->tty)
-		return false;
-	if (tcgetsid(STDIN_FILENO) != getsid(0))
-		return true;
-
-	pid_t group = tcgetpgrp(STDIN_FILENO);
-	return group <= 0 || group == getpgrp();
-}
-
 static int be_parent(const struct parent *p, pid_t child, int *out,
 		     struct error *err)
 {
@@ -148,8 +137,11 @@ static int be_parent(const struct parent *p, pid_t child, int *out,
 	int status;
 	int ret = wait_for(p, child, &status);
 
-	/* The terminal's guard died with its namespace, maybe too early. */
-	if (has_terminal(p))
+	/*
+	 * The terminal's guard died with its namespace, maybe too early. Where
+	 * a shell has taken the terminal back it has a mode of its own for it.
+	 */
+	if (p->tty && term_fd_foreground(STDIN_FILENO))
 		tcsetattr(STDIN_FILENO, TCSANOW, &p->mode);
 	if (ret < 0)
 		return error_host(err, ret,

@@ -236,13 +236,18 @@ static int set_mode(int fd, const struct termios *mode)
 	return 0;
 }
 
-bool term_foreground(const struct term *term)
+bool term_fd_foreground(int fd)
 {
-	if (tcgetsid(term->fd) != getsid(0))
+	if (tcgetsid(fd) != getsid(0))
 		return true;
 
-	pid_t group = tcgetpgrp(term->fd);
+	pid_t group = tcgetpgrp(fd);
 	return group <= 0 || group == getpgrp();
+}
+
+bool term_foreground(const struct term *term)
+{
+	return term_fd_foreground(term->fd);
 }
 
 int term_raw(struct term *term, struct error *err)

@@ -19,11 +19,15 @@ struct term;
 int term_open(int fd, struct term **out, struct error *err);
 
 /**
- * term_foreground() - Whether the terminal is ours to read and to set
+ * term_fd_foreground() - Whether a terminal is ours to read and to set
+ * @fd: a terminal
  *
  * It is not while a shell has this process in the background. One that does
  * not control our session has no such notion.
  */
+bool term_fd_foreground(int fd);
+
+/** term_foreground() - term_fd_foreground() of this one */
 bool term_foreground(const struct term *term);
 
 /**

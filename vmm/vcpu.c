@@ -52,6 +52,12 @@ static bool only_interrupted(int ret)
 	return ret == -EINTR || ret == -EAGAIN;
 }
 
+/* @ret: of kvm_run(), not interrupted */
+static enum exit_action handle_run(struct vcpu *vcpu, int ret)
+{
+	return ret < 0 ? arch_run_failed(vcpu, ret) : arch_handle_exit(vcpu);
+}
+
 /*
  * Completes the access that the vCPU stopped on, so that its registers are
  * those after the access. KVM takes some accesses to pieces, and then has the
@@ -67,8 +73,7 @@ static void complete_exit(struct vcpu *vcpu)
 
 		if (only_interrupted(ret))
 			return;
-		action = ret < 0 ? arch_run_failed(vcpu, ret)
-				 : arch_handle_exit(vcpu);
+		action = handle_run(vcpu, ret);
 	}
 }
 
@@ -164,8 +169,7 @@ static enum exit_action run_once(struct vcpu *vcpu)
 	if (only_interrupted(ret))
 		return check_requests(vcpu) ? EXIT_RESUME : EXIT_STOP;
 
-	enum exit_action action =
-		ret < 0 ? arch_run_failed(vcpu, ret) : arch_handle_exit(vcpu);
+	enum exit_action action = handle_run(vcpu, ret);
 	if (action == EXIT_OFFLINE)
 		return go_offline(vcpu) ? EXIT_RESUME : EXIT_STOP;
 	return action;

@@ -17,7 +17,6 @@
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
 #include "arch/riscv64/tree.h"
-#include "vmm/boot_files.h"
 #include "vmm/fdt.h"
 #include "vmm/kvm.h"
 #include "vmm/kvm_sys.h"
