@@ -70,6 +70,14 @@ wait_for() {
 	done
 }
 
+# monitor_pid: of privet, and not of its terminal's guard, which has the same
+# program.
+monitor_pid() {
+	for pid in $(pidof privet); do
+		[ "$(cat "/proc/$pid/comm")" != privet ] || echo "$pid"
+	done
+}
+
 kernel=/t/kernel
 initrd=/t/initrd.cpio
 

@@ -223,13 +223,10 @@ ok $? 'a machine with all devices lives, and reboots'
 # Clients that were there before the sandbox closed do not count.
 printf '\n' | /t/peer --until data --timeout 60 /t/socket \
 	> /dev/null 2>&1
-# Not the terminal's guard, which has the same program.
-for pid in $(pidof privet); do
-	[ "$(cat "/proc/$pid/comm")" != privet ] || privet=$pid
-done
 printf 'a key\n' >&7
+pid=$(monitor_pid)
 for signal in WINCH STOP CONT TERM; do
-	kill -$signal "$privet"
+	kill -$signal "$pid"
 done
 wait "$terminal"
 is "$?" 0 'and is switched off by its button, the terminal as before'

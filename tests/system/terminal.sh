@@ -49,8 +49,5 @@ printf '\001x' >&7
 ended 123 'Ctrl-A x ends the machine, the terminal is as it was'
 
 at_terminal
-# Not the terminal's guard, which has the same program.
-for pid in $(pidof privet); do
-	[ "$(cat "/proc/$pid/comm")" != privet ] || kill -KILL "$pid"
-done
+kill -KILL "$(monitor_pid)"
 ended 137 'the terminal is as it was after SIGKILL'
