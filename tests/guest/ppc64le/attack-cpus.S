@@ -53,14 +53,7 @@ count_me:
 	stwcx.	r5, 0, r4
 	bne-	1b
 	la64	r15, its_buf
-	li64	r4, RTAS_STOP_SELF
-	stw_be	r4, 0, r15
-	li	r4, 0
-	stw_be	r4, 4, r15
-	stw_be	r4, 8, r15
-	li64	r3, H_RTAS
-	mr	r4, r15
-	sc	1
+	stop_self
 	b	halt
 
 	.bss

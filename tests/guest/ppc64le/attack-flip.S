@@ -77,14 +77,7 @@ flip:
 	cmpwi	r9, 0
 	beq	1b
 2:	la64	r15, its_buf
-	li64	r4, RTAS_STOP_SELF
-	stw_be	r4, 0, r15
-	li	r4, 0
-	stw_be	r4, 4, r15
-	stw_be	r4, 8, r15
-	li64	r3, H_RTAS
-	mr	r4, r15
-	sc	1
+	stop_self
 	b	halt
 
 	.bss

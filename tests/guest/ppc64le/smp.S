@@ -174,14 +174,7 @@ count_me:
 	begin
 	count	counted
 stop:
-	li64	r4, RTAS_STOP_SELF
-	stw_be	r4, 0, r15
-	li	r4, 0
-	stw_be	r4, 4, r15
-	stw_be	r4, 8, r15
-	li64	r3, H_RTAS
-	mr	r4, r15
-	sc	1
+	stop_self
 	/* It does not come back. */
 	li	r3, 12
 	b	fail

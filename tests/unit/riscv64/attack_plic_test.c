@@ -11,25 +11,13 @@
 #include <stdlib.h>
 #include <cmocka.h>
 
-#include "arch/riscv64/irqchips.h"
-#include "arch/riscv64/layout.h"
-#include "tests/unit/riscv64/kvm_stub.h"
-#include "vmm/bytes.h"
-#include "vmm/vm.h"
+#include "tests/unit/riscv64/plic_fixture.h"
 
-#define CPUS      3U
 #define SOURCES   96U
 #define ENABLE    UINT64_C(0x2000)
 #define CONTEXT   UINT64_C(0x200000)
 #define STORM     300000U
 #define PER_STORM 64U
-
-struct fixture {
-	struct vm vm;
-	struct vm_config cfg;
-	struct vcpu vcpus[CPUS];
-	struct irqchip *chip;
-};
 
 static uint64_t next_random(uint64_t *x)
 {
@@ -37,22 +25,6 @@ static uint64_t next_random(uint64_t *x)
 	*x ^= *x >> 7;
 	*x ^= *x << 17;
 	return *x;
-}
-
-static uint32_t rd(struct fixture *f, uint64_t off)
-{
-	uint8_t data[8] = { 0 };
-
-	mmio_access(&f->vm.mmio, LAYOUT_PLIC_BASE + off, data, 4, false);
-	return le32_load(data);
-}
-
-static void wr(struct fixture *f, uint64_t off, uint32_t value)
-{
-	uint8_t data[8];
-
-	le32_store(data, value);
-	mmio_access(&f->vm.mmio, LAYOUT_PLIC_BASE + off, data, 4, true);
 }
 
 static uint64_t context(unsigned hart)
@@ -154,25 +126,9 @@ static void expect_works(struct fixture *f)
 
 static void storms_pass(void **state)
 {
-	struct fixture *f = calloc(1, sizeof(*f));
-	struct error err = { 0 };
+	struct fixture *f = *state;
 	uint64_t seed = 0x9e3779b97f4a7c15;
 
-	(void)state;
-	assert_non_null(f);
-	stub_reset();
-	f->cfg.cpus = CPUS;
-	f->vm.cfg = &f->cfg;
-	f->vm.vcpus = f->vcpus;
-	for (unsigned i = 0; i < CPUS; i++)
-		f->vcpus[i] = (struct vcpu){
-			.vm = &f->vm,
-			.id = i,
-			.fd = STUB_VCPU_FD + (int)i,
-		};
-	assert_int_equal(plic_ops.create(&f->vm, &f->chip, &err), 0);
-	mmio_freeze(&f->vm.mmio);
-	assert_int_equal(plic_ops.power_on(f->chip, &err), 0);
 	for (unsigned i = 0; i < STORM / PER_STORM; i++) {
 		storm(f, &seed);
 		stub.nr_interrupts = 0;
@@ -180,15 +136,12 @@ static void storms_pass(void **state)
 			expect_works(f);
 		stub.nr_interrupts = 0;
 	}
-	plic_ops.power_off(f->chip);
-	plic_ops.destroy(f->chip);
-	free(f);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(storms_pass),
+		cmocka_unit_test_setup_teardown(storms_pass, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
