@@ -43,7 +43,9 @@ int fd_reopen(int fd, int flags)
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	int anew = open(path, flags | O_CLOEXEC | O_NOCTTY);
-	return anew < 0 ? -errno : anew;
+	if (anew < 0)
+		return -errno;
+	return anew;
 }
 
 /*

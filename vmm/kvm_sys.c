@@ -12,7 +12,9 @@ int kvm_sys_open(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);
 
-	return fd < 0 ? -errno : fd;
+	if (fd < 0)
+		return -errno;
+	return fd;
 }
 
 int kvm_sys_ioctl(int fd, unsigned long request, uintptr_t arg)
