@@ -4,10 +4,17 @@
 # guests. To be sourced after lib.sh and arch/ARCH.sh.
 
 # Drivers of a guest's devices, and what its root disk needs, below the
-# kernel's module folder in the order of loading.
+# kernel's module folder in the order of loading. Some are built into some of
+# the kernels.
 # shellcheck disable=SC2034
 guest_modules=(
+	drivers/virtio/virtio
+	drivers/virtio/virtio_ring
 	drivers/virtio/virtio_mmio
+	drivers/virtio/virtio_pci_modern_dev
+	drivers/virtio/virtio_pci_legacy_dev
+	drivers/virtio/virtio_pci
+	drivers/char/virtio_console
 	drivers/block/virtio_blk
 	net/core/failover
 	drivers/net/net_failover
@@ -51,15 +58,22 @@ make_once() {
 }
 
 # kernel_tree [VARIANT]: unpacks the stock kernel of $arch and a busybox, once,
-# and leaves the folder in $tree. A variant is one of kernel_variants.
+# and leaves the folder in $tree. A variant is one of kernel_variants: another
+# kernel of the release, or the usual one of another release.
 kernel_tree() {
-	local package ending=${1:+-$1}
-	tree=$build/lab/$arch/kernel$ending
+	local package variant=${1:-} flavour='' suite=trixie
+	case $variant in
+	bookworm) suite=$variant ;;
+	?*) flavour=-$variant ;;
+	esac
+	tree=$build/lab/$arch/kernel${variant:+-$variant}
 	if [ -e "$tree.packages" ] && [ "${PRIVET_REFRESH:-0}" != 1 ]; then
 		return
 	fi
-	package=$("$lab/packages" meta "$arch" "$kernel_package$ending")
-	"$lab/packages" unpack "$arch" "$tree" "$package" busybox-static
+	package=$("$lab/packages" meta --suite "$suite" "$arch" \
+		"$kernel_package$flavour")
+	"$lab/packages" unpack --suite "$suite" "$arch" "$tree" "$package" \
+		busybox-static
 }
 
 # kernel_path: sets $kernel to the kernel's file in $tree.
@@ -70,15 +84,25 @@ kernel_path() {
 }
 
 # put_modules DIR MODULE...: unpacks modules of the kernel in $tree into
-# DIR, and writes their order of loading into DIR/order.
+# DIR, and writes their order of loading into DIR/order. What is built into
+# the kernel needs none.
 put_modules() {
-	local dir=$1 module name
+	local dir=$1 module name from
 	shift
 	mkdir -p "$dir"
+	from=$(echo "$tree"/lib/modules/*)
 	for module; do
 		name=${module##*/}
-		xz -dc "$tree"/lib/modules/*/kernel/"$module".ko.xz \
-			> "$dir/$name.ko"
+		if [ -e "$from/kernel/$module.ko" ]; then
+			cp "$from/kernel/$module.ko" "$dir"
+		elif [ -e "$from/kernel/$module.ko.xz" ]; then
+			xz -dc "$from/kernel/$module.ko.xz" > "$dir/$name.ko"
+		else
+			grep -qx "kernel/$module.ko" "$from/modules.builtin" ||
+				die "find the module $module" \
+					"it is not in $from"
+			continue
+		fi
 		printf '%s\n' "$name" >> "$dir/order"
 	done
 }

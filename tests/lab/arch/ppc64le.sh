@@ -8,7 +8,7 @@ qemu_package=qemu-system-ppc
 qemu_program=qemu-system-ppc64
 
 kernel_package=linux-image-powerpc64le
-kernel_variants=(64k)
+kernel_variants=(64k bookworm)
 kernel_file='boot/vmlinux-*'
 
 host_modules=(arch/powerpc/kvm/kvm arch/powerpc/kvm/kvm-hv drivers/net/tun
