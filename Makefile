@@ -207,10 +207,11 @@ tests: $(TESTS) ## build the unit tests (HOSTED=1 for this machine)
 
 # The other end of consoles, and what prints the sandbox's rules, in the system
 # tests.
+SYSTEM_HELPERS := $(addprefix $(B)/tests/system/,peer rules flood)
 .PHONY: peer
-peer: $(B)/tests/system/peer $(B)/tests/system/rules ## helpers of system tests
+peer: $(SYSTEM_HELPERS) ## helpers of system tests
 
-$(B)/tests/system/peer $(B)/tests/system/rules: %: %.o $(B)/libprivet.a
+$(SYSTEM_HELPERS): %: %.o $(B)/libprivet.a
 	$(call say,LINK,$@)
 	$(Q)$(CC) $(LDFLAGS_ALL) $(PROGRAM_LDFLAGS) -o $@ $^ $(LIBS)
 
