@@ -83,26 +83,35 @@ kernel_path() {
 		"remove $tree and its .packages"
 }
 
-# put_modules DIR MODULE...: unpacks modules of the kernel in $tree into
-# DIR, and writes their order of loading into DIR/order. What is built into
-# the kernel needs none.
+# module_file MODULE: prints the file of a module of the kernel in $tree, or
+# nothing where it is built in.
+module_file() {
+	local modules file
+	modules=$(compgen -G "$tree/lib/modules/*")
+	for file in "$modules/kernel/$1.ko"{,.xz}; do
+		if [ -e "$file" ]; then
+			printf '%s\n' "$file"
+			return
+		fi
+	done
+	grep -qx "kernel/$1.ko" "$modules/modules.builtin" ||
+		die "find the module $1" "it is not in $modules"
+}
+
+# put_modules DIR MODULE...: unpacks modules into DIR, and writes their order of
+# loading into DIR/order.
 put_modules() {
-	local dir=$1 module name from
+	local dir=$1 module name file
 	shift
 	mkdir -p "$dir"
-	from=$(echo "$tree"/lib/modules/*)
 	for module; do
 		name=${module##*/}
-		if [ -e "$from/kernel/$module.ko" ]; then
-			cp "$from/kernel/$module.ko" "$dir"
-		elif [ -e "$from/kernel/$module.ko.xz" ]; then
-			xz -dc "$from/kernel/$module.ko.xz" > "$dir/$name.ko"
-		else
-			grep -qx "kernel/$module.ko" "$from/modules.builtin" ||
-				die "find the module $module" \
-					"it is not in $from"
-			continue
-		fi
+		file=$(module_file "$module")
+		case $file in
+		'') continue ;;
+		*.xz) xz -dc "$file" > "$dir/$name.ko" ;;
+		*) cp "$file" "$dir" ;;
+		esac
 		printf '%s\n' "$name" >> "$dir/order"
 	done
 }

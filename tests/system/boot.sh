@@ -2,6 +2,7 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Debian's kernel to userspace with 1 and with 4 vCPUs, and what it finds.
 # riscv64 hosts: aia plic plic-bare aia+pci plic+pci
+# riscv64 more hosts: aia-soft aia-soft+pci
 # ppc64le hosts: p9 p10 p9+mmio
 # parts: demo.img
 # options: --cpus 2

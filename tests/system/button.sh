@@ -3,7 +3,8 @@
 # The power button: the events that a key gives, guests that cannot hear it,
 # and Debian's systemd, which shuts down.
 # riscv64 hosts: aia plic+pci
-# ppc64le hosts: p9
+# ppc64le hosts: p10
+# ppc64le more hosts: p9
 # parts: initrd-root.cpio
 # disks: rootdisk
 # limit: 420

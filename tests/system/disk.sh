@@ -2,7 +2,8 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Disks: what was written is there after power-off; several; read-only; errors.
 # riscv64 hosts: aia plic aia+pci
-# ppc64le hosts: p9 p9+mmio
+# ppc64le hosts: p9 p10+mmio
+# ppc64le more hosts: p10 p9+mmio
 
 sum() {
 	sha256sum < "$1" | cut -c 1-64

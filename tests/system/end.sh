@@ -2,7 +2,8 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # How guests end: statuses, reboots, panic, signals, time limit.
 # riscv64 hosts: aia plic
-# ppc64le hosts: p9
+# ppc64le hosts: p10
+# ppc64le more hosts: p9
 # limit: 400
 
 told() {

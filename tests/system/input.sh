@@ -3,6 +3,7 @@
 # Input that makes no sense, and kernels in every wrapping.
 # riscv64 hosts: aia
 # ppc64le hosts: p9
+# ppc64le more hosts: p10
 # parts: kernel.gz
 
 # refused STATUS REGEX NAME ARG...: ends with STATUS and one line that matches;

@@ -2,7 +2,8 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Network over a tap, both ways: ping, bulk data, by name and by descriptor.
 # riscv64 hosts: aia plic aia+pci
-# ppc64le hosts: p9 p9+mmio
+# ppc64le hosts: p9 p10+mmio
+# ppc64le more hosts: p10 p9+mmio
 # options: --tap
 
 head -c 4194304 /dev/urandom > /t/data

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # Kernels with pages of 4 and of 64 KiB, on hosts with either.
-# ppc64le hosts: p9 p9-64k
+# ppc64le hosts: p10 p9-64k
+# ppc64le more hosts: p9
 # ppc64le parts: kernel-64k initrd-64k.cpio demo.img
 # options: --tap
 

@@ -3,7 +3,8 @@
 # Less usual ways: CPUs that go down and up, notifications without eventfds, a
 # choice of interrupt controllers.
 # riscv64 hosts: aia plic
-# ppc64le hosts: p9
+# ppc64le hosts: p10
+# ppc64le more hosts: p9
 # parts: demo.img
 # ppc64le parts: kernel-bookworm initrd-bookworm.cpio
 # options: --cpus 2

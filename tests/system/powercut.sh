@@ -5,6 +5,7 @@
 # its file is looked at; once the disk loses what was not flushed, as well.
 # riscv64 hosts: aia
 # ppc64le hosts: p9
+# ppc64le more hosts: p10
 
 # Records in order, one a block, and the number of each when its flush is done;
 # another writes all the while, elsewhere on the disk.

@@ -3,7 +3,8 @@
 # A Debian root disk with systemd to its login prompt, a login, a shutdown; the
 # disk is a block device of the host.
 # riscv64 hosts: aia plic+pci
-# ppc64le hosts: p9
+# ppc64le hosts: p10
+# ppc64le more hosts: p9
 # parts: initrd-root.cpio
 # disks: rootdisk
 # limit: 420

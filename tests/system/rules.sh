@@ -2,6 +2,7 @@
 # shellcheck shell=dash disable=SC2016,SC2034,SC2154
 # riscv64 hosts: aia
 # ppc64le hosts: p9
+# ppc64le more hosts: p10
 # options: --tap
 # limit: 400
 #

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=dash disable=SC2034,SC2154
 # riscv64 hosts: aia
-# ppc64le hosts: p9
+# ppc64le hosts: p10
+# ppc64le more hosts: p9
 #
 # The sandbox is closed around every thread while a guest runs, and a machine
 # with everything in it lives, reboots and ends inside.

@@ -4,6 +4,7 @@
 # key, and a terminal that is as before whatever happens.
 # riscv64 hosts: aia
 # ppc64le hosts: p9
+# ppc64le more hosts: p10
 
 # at_terminal: privet with a terminal of its own, whose keys come from
 # descriptor 7 and whose screen goes to /t/run/screen.

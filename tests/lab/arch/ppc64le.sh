@@ -31,7 +31,7 @@ devmem 0x200100100000 32 $((0x3333 | code << 16))'
 firmware_end='^Booting Linux via|INIT: Starting kernel'
 
 hosts=(p9 p10 p9-64k powernv9 powernv10)
-guest_level_hosts=(p9 powernv10)
+guest_level_hosts=(p9 p10 powernv10)
 
 # A host with pages of 4 KiB takes no larger ones.
 bench_machine='-M pseries,x-vof=on,cap-hpt-max-page-size=4096'
