@@ -138,6 +138,13 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu);
  */
 enum exit_action arch_run_failed(struct vcpu *vcpu, int error);
 
+/**
+ * arch_vcpu_describe() - Where the guest is, in one line, for what it dies of
+ * @text: receives it; registers that cannot be read are left out or said so
+ * @size: of @text in bytes, with the NUL
+ */
+void arch_vcpu_describe(const struct vcpu *vcpu, char *text, size_t size);
+
 /*
  * Saved state: while every vCPU is parked. Restoring gives -ENOTSUP for a
  * version that is unknown, -ENXIO for what this host's CPUs or KVM lack.

@@ -2,50 +2,17 @@
 /*
  * Why a vCPU left the guest, and what to do about it.
  *
- * One function for each exit reason. Nothing in here ends the monitor on
- * behalf of the guest, except for the guest's own power-off, reset or crash.
+ * One function for each exit reason; vmm/exit.c has those that all
+ * architectures share. Nothing in here ends the monitor on behalf of the guest,
+ * except for the guest's own power-off, reset or crash.
  */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "arch/ppc64le/hcall.h"
-#include "arch/ppc64le/regs.h"
-#include "vmm/arch.h"
+#include "vmm/exit.h"
 #include "vmm/kvm.h"
-#include "vmm/log.h"
-#include "vmm/mmio.h"
 #include "vmm/vcpu.h"
-#include "vmm/vm.h"
-
-#define CRASH_REGS_SIZE 160
-
-typedef enum exit_action exit_fn(struct vcpu *vcpu);
-
-static enum exit_action crash(struct vcpu *vcpu, const char *why)
-{
-	char regs[CRASH_REGS_SIZE];
-
-	regs_describe(vcpu, regs, sizeof(regs));
-	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
-			"guest vCPU %u died: %s (%s)", vcpu->id, why, regs);
-	return EXIT_STOP;
-}
-
-static enum exit_action exit_mmio(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	uint64_t gpa = run->mmio.phys_addr;
-	unsigned len = run->mmio.len;
-	bool is_write = run->mmio.is_write != 0;
-
-	if (mmio_access(&vcpu->vm->mmio, gpa, run->mmio.data, len, is_write))
-		return EXIT_RESUME;
-	log_guest(vcpu->vm->log, &vcpu->guest_log, LOG_DEBUG,
-		  "vCPU %u: %u-byte %s at 0x%llx, where no device is", vcpu->id,
-		  len, is_write ? "write" : "read", (unsigned long long)gpa);
-	return EXIT_RESUME;
-}
 
 /*
  * KVM copies args[] back into r4 to r12 whatever the call was, so what a call
@@ -71,45 +38,14 @@ static enum exit_action exit_papr_hcall(struct vcpu *vcpu)
 	return call.action;
 }
 
-static enum exit_action exit_intr(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return EXIT_RESUME;
-}
-
 /* Only guests that were given FWNMI are asked about it, and none is. */
 static enum exit_action exit_nmi(struct vcpu *vcpu)
 {
-	return crash(vcpu, "the host's hardware reported a machine check");
-}
-
-static enum exit_action exit_debug(struct vcpu *vcpu)
-{
-	return crash(vcpu, "stopped for a debugger, but there is none");
-}
-
-static enum exit_action exit_internal_error(struct vcpu *vcpu)
-{
-	char why[64];
-
-	snprintf(why, sizeof(why), "KVM failed with internal error %u",
-		 vcpu->run->internal.suberror);
-	return crash(vcpu, why);
-}
-
-static enum exit_action exit_fail_entry(struct vcpu *vcpu)
-{
-	char why[80];
-
-	snprintf(why, sizeof(why),
-		 "KVM could not enter the guest, hardware reason 0x%llx",
-		 (unsigned long long)
-			 vcpu->run->fail_entry.hardware_entry_failure_reason);
-	return crash(vcpu, why);
+	return exit_crash(vcpu, "the host's hardware reported a machine check");
 }
 
 /* KVM on POWER leaves with this one at a trap that it does not know. */
-static enum exit_action exit_unknown(struct vcpu *vcpu)
+static enum exit_action exit_trap(struct vcpu *vcpu)
 {
 	char why[96];
 
@@ -117,13 +53,13 @@ static enum exit_action exit_unknown(struct vcpu *vcpu)
 		 "KVM left the guest for unknown reason %u (0x%llx)",
 		 vcpu->run->exit_reason,
 		 (unsigned long long)vcpu->run->hw.hardware_exit_reason);
-	return crash(vcpu, why);
+	return exit_crash(vcpu, why);
 }
 
 enum exit_action arch_handle_exit(struct vcpu *vcpu)
 {
 	static exit_fn *const handlers[] = {
-		[KVM_EXIT_UNKNOWN] = exit_unknown,
+		[KVM_EXIT_UNKNOWN] = exit_trap,
 		[KVM_EXIT_DEBUG] = exit_debug,
 		[KVM_EXIT_MMIO] = exit_mmio,
 		[KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
@@ -132,35 +68,20 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu)
 		[KVM_EXIT_INTERNAL_ERROR] = exit_internal_error,
 		[KVM_EXIT_PAPR_HCALL] = exit_papr_hcall,
 	};
-	uint32_t reason = vcpu->run->exit_reason;
 
-	if (reason >= ARRAY_SIZE(handlers) || handlers[reason] == NULL)
-		return exit_unknown(vcpu);
-	return handlers[reason](vcpu);
+	return exit_dispatch(vcpu, handlers, ARRAY_SIZE(handlers));
 }
 
-/* What the errno of KVM_RUN says on POWER. */
-static const char *run_failure(int error)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} known[] = {
-		{ -EINVAL, "KVM refused to run it; see the host's log (dmesg) "
-			   "for what it lacks" },
-		{ -EFAULT, "it used memory that the host could not provide" },
-		{ -ENOMEM, "the host has no memory left for it" },
-		{ -EIO, "the host's hypervisor refused to run it; see the "
-			"host's log (dmesg)" },
-		{ -ENODEV, "the host's hypervisor takes no nested guests" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (known[i].code == error)
-			return known[i].text;
-	}
-	return strerror(-error);
-}
+static const struct exit_error run_errors[] = {
+	{ -EINVAL,
+	  "KVM refused to run it; see the host's log (dmesg) for what it "
+	  "lacks" },
+	{ -EFAULT, "it used memory that the host could not provide" },
+	{ -ENOMEM, "the host has no memory left for it" },
+	{ -EIO, "the host's hypervisor refused to run it; see the host's log "
+		"(dmesg)" },
+	{ -ENODEV, "the host's hypervisor takes no nested guests" },
+};
 
 /*
  * KVM answers some RTAS calls itself, and fails KVM_RUN where it cannot read
@@ -176,13 +97,7 @@ static bool is_bad_rtas_call(const struct vcpu *vcpu, int error)
 
 enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
-	char regs[CRASH_REGS_SIZE];
-
 	if (is_bad_rtas_call(vcpu, error))
 		return exit_papr_hcall(vcpu);
-	regs_describe(vcpu, regs, sizeof(regs));
-	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
-			"guest vCPU %u died: %s (%s)", vcpu->id,
-			run_failure(error), regs);
-	return EXIT_STOP;
+	return exit_run_failed(vcpu, error, run_errors, ARRAY_SIZE(run_errors));
 }

@@ -8,6 +8,7 @@
 
 #include "arch/ppc64le/kvm_ppc.h"
 #include "arch/ppc64le/machine.h"
+#include "vmm/arch.h"
 
 /* Where the interrupt goes, with the MMU off (Power ISA, book III, 7.5.1) */
 #define SYSTEM_RESET_VECTOR 0x100U
@@ -135,7 +136,7 @@ uint64_t regs_timebase(void)
 #endif
 }
 
-void regs_describe(struct vcpu *vcpu, char *text, size_t size)
+void arch_vcpu_describe(const struct vcpu *vcpu, char *text, size_t size)
 {
 	struct kvm_regs regs;
 	int ret = kvm_ppc_get_regs(vcpu->fd, &regs);

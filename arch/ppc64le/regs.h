@@ -59,7 +59,4 @@ int regs_system_reset(struct vcpu *vcpu, bool little_endian);
 /** regs_timebase() - The host's time base, in its own ticks */
 uint64_t regs_timebase(void);
 
-/** regs_describe() - Where it is, in one line: pc, msr, lr, r1, r3 */
-void regs_describe(struct vcpu *vcpu, char *text, size_t size);
-
 #endif

@@ -2,20 +2,18 @@
 /*
  * Why a vCPU left the guest, and what to do about it.
  *
- * One function for each exit reason. Nothing in here ends the monitor on
- * behalf of the guest, except for the guest's own power-off, reset or crash.
+ * One function for each exit reason; vmm/exit.c has those that all
+ * architectures share. Nothing in here ends the monitor on behalf of the guest,
+ * except for the guest's own power-off, reset or crash.
  */
 #include <errno.h>
-#include <stdio.h>
-#include <string.h>
 #include <sys/random.h>
 
 #include "arch/riscv64/regs.h"
 #include "arch/riscv64/sbi.h"
-#include "vmm/arch.h"
+#include "vmm/exit.h"
 #include "vmm/kvm.h"
 #include "vmm/log.h"
-#include "vmm/mmio.h"
 #include "vmm/util.h"
 #include "vmm/vcpu.h"
 #include "vmm/vm.h"
@@ -28,38 +26,9 @@
 #define ECALL_SIZE 4U
 
 /* Entropy source (Zkr): the seed register and its states. */
-#define CSR_SEED        0x015U
-#define SEED_WAIT       (UINT64_C(1) << 30)
-#define SEED_16_BITS    (UINT64_C(2) << 30)
-
-#define CRASH_REGS_SIZE 160
-
-typedef enum exit_action exit_fn(struct vcpu *vcpu);
-
-static enum exit_action crash(struct vcpu *vcpu, const char *why)
-{
-	char regs[CRASH_REGS_SIZE];
-
-	regs_describe(vcpu, regs, sizeof(regs));
-	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
-			"guest vCPU %u died: %s (%s)", vcpu->id, why, regs);
-	return EXIT_STOP;
-}
-
-static enum exit_action exit_mmio(struct vcpu *vcpu)
-{
-	struct kvm_run *run = vcpu->run;
-	uint64_t gpa = run->mmio.phys_addr;
-	unsigned len = run->mmio.len;
-	bool is_write = run->mmio.is_write != 0;
-
-	if (mmio_access(&vcpu->vm->mmio, gpa, run->mmio.data, len, is_write))
-		return EXIT_RESUME;
-	log_guest(vcpu->vm->log, &vcpu->guest_log, LOG_DEBUG,
-		  "vCPU %u: %u-byte %s at 0x%llx, where no device is", vcpu->id,
-		  len, is_write ? "write" : "read", (unsigned long long)gpa);
-	return EXIT_RESUME;
-}
+#define CSR_SEED     0x015U
+#define SEED_WAIT    (UINT64_C(1) << 30)
+#define SEED_16_BITS (UINT64_C(2) << 30)
 
 /*
  * Makes the guest execute its ecall once more. On the next entry KVM stores
@@ -193,50 +162,10 @@ static enum exit_action exit_system_event(struct vcpu *vcpu)
 	uint32_t type = vcpu->run->system_event.type;
 
 	if (type >= ARRAY_SIZE(events) || events[type] == NULL)
-		return crash(vcpu, "KVM reported an unknown system event");
+		return exit_crash(vcpu, "KVM reported an unknown system event");
 
 	/* Kernels without ndata put the reason in the same place. */
 	return events[type](vcpu, vcpu->run->system_event.data[0]);
-}
-
-static enum exit_action exit_intr(struct vcpu *vcpu)
-{
-	(void)vcpu;
-	return EXIT_RESUME;
-}
-
-static enum exit_action exit_debug(struct vcpu *vcpu)
-{
-	return crash(vcpu, "stopped for a debugger, but there is none");
-}
-
-static enum exit_action exit_internal_error(struct vcpu *vcpu)
-{
-	char why[64];
-
-	snprintf(why, sizeof(why), "KVM failed with internal error %u",
-		 vcpu->run->internal.suberror);
-	return crash(vcpu, why);
-}
-
-static enum exit_action exit_fail_entry(struct vcpu *vcpu)
-{
-	char why[80];
-
-	snprintf(why, sizeof(why),
-		 "KVM could not enter the guest, hardware reason 0x%llx",
-		 (unsigned long long)
-			 vcpu->run->fail_entry.hardware_entry_failure_reason);
-	return crash(vcpu, why);
-}
-
-static enum exit_action exit_unknown(struct vcpu *vcpu)
-{
-	char why[64];
-
-	snprintf(why, sizeof(why), "KVM left the guest for unknown reason %u",
-		 vcpu->run->exit_reason);
-	return crash(vcpu, why);
 }
 
 enum exit_action arch_handle_exit(struct vcpu *vcpu)
@@ -251,42 +180,20 @@ enum exit_action arch_handle_exit(struct vcpu *vcpu)
 		[KVM_EXIT_INTERNAL_ERROR] = exit_internal_error,
 		[KVM_EXIT_FAIL_ENTRY] = exit_fail_entry,
 	};
-	uint32_t reason = vcpu->run->exit_reason;
 
-	if (reason >= ARRAY_SIZE(handlers) || handlers[reason] == NULL)
-		return exit_unknown(vcpu);
-	return handlers[reason](vcpu);
+	return exit_dispatch(vcpu, handlers, ARRAY_SIZE(handlers));
 }
 
-/* What the errno of KVM_RUN says on riscv64. */
-static const char *run_failure(int error)
-{
-	static const struct {
-		int code;
-		const char *text;
-	} known[] = {
-		{ -EOPNOTSUPP, "it ran where there is no memory, or used an "
-			       "instruction on a device that KVM does not "
-			       "emulate" },
-		{ -EIO, "it made a misaligned access to a device" },
-		{ -EFAULT, "it hit a trap that KVM cannot handle" },
-		{ -ENOMEM, "the host has no memory left for it" },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
-		if (known[i].code == error)
-			return known[i].text;
-	}
-	return strerror(-error);
-}
+static const struct exit_error run_errors[] = {
+	{ -EOPNOTSUPP,
+	  "it ran where there is no memory, or used an instruction "
+	  "on a device that KVM does not emulate" },
+	{ -EIO, "it made a misaligned access to a device" },
+	{ -EFAULT, "it hit a trap that KVM cannot handle" },
+	{ -ENOMEM, "the host has no memory left for it" },
+};
 
 enum exit_action arch_run_failed(struct vcpu *vcpu, int error)
 {
-	char regs[CRASH_REGS_SIZE];
-
-	regs_describe(vcpu, regs, sizeof(regs));
-	vm_request_stop(vcpu->vm, VM_STOP_CRASH, 0,
-			"guest vCPU %u died: %s (%s)", vcpu->id,
-			run_failure(error), regs);
-	return EXIT_STOP;
+	return exit_run_failed(vcpu, error, run_errors, ARRAY_SIZE(run_errors));
 }

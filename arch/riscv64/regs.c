@@ -109,22 +109,22 @@ int regs_set_boot(const struct vcpu *vcpu, uint64_t entry, uint64_t fdt,
 	return 0;
 }
 
-void regs_describe(const struct vcpu *vcpu, char *buf, size_t size)
+void arch_vcpu_describe(const struct vcpu *vcpu, char *text, size_t size)
 {
 	size_t len = 0;
 
-	buf[0] = '\0';
+	text[0] = '\0';
 	for (size_t i = 0; i < ARRAY_SIZE(shown_regs); i++) {
 		uint64_t value = 0;
 
 		if (regs_get(vcpu, shown_regs[i].id, &value) < 0)
 			continue;
 
-		int n = snprintf(buf + len, size - len, "%s%s 0x%llx",
+		int n = snprintf(text + len, size - len, "%s%s 0x%llx",
 				 len > 0 ? ", " : "", shown_regs[i].name,
 				 (unsigned long long)value);
 		if (n < 0 || (size_t)n >= size - len) {
-			buf[len] = '\0';
+			text[len] = '\0';
 			return;
 		}
 		len += (size_t)n;

@@ -45,10 +45,4 @@ int regs_set(const struct vcpu *vcpu, uint64_t id, uint64_t value);
 int regs_set_boot(const struct vcpu *vcpu, uint64_t entry, uint64_t fdt,
 		  struct error *err);
 
-/**
- * regs_describe() - One line about where the guest is, for a crash message
- * @buf: receives the text; registers that cannot be read are left out
- */
-void regs_describe(const struct vcpu *vcpu, char *buf, size_t size);
-
 #endif

@@ -135,10 +135,10 @@ static void description_is_bounded(void **state)
 	regs.gpr[1] = 3;
 	regs.gpr[3] = UINT64_MAX;
 	core_set_regs(c, 0, &regs);
-	regs_describe(&c->f.vcpus[0], text, sizeof(text));
+	arch_vcpu_describe(&c->f.vcpus[0], text, sizeof(text));
 	assert_string_equal(text, "pc 0x100, msr 0x1, lr 0x2, r1 0x3, "
 				  "r3 0xffffffffffffffff");
-	regs_describe(&c->f.vcpus[0], small, sizeof(small));
+	arch_vcpu_describe(&c->f.vcpus[0], small, sizeof(small));
 	assert_string_equal(small, "pc 0x100,");
 }
 

@@ -79,15 +79,15 @@ static void description_is_bounded(void **state)
 	char buf[200], small[24];
 
 	(void)state;
-	regs_describe(&boot_vcpu, buf, sizeof(buf));
+	arch_vcpu_describe(&boot_vcpu, buf, sizeof(buf));
 	assert_string_equal(buf, "pc 0x1000, ra 0x1001, sp 0x1002");
 	/* What does not fit as a whole is left out. */
-	regs_describe(&boot_vcpu, small, sizeof(small));
+	arch_vcpu_describe(&boot_vcpu, small, sizeof(small));
 	assert_string_equal(small, "pc 0x1000, ra 0x1001");
-	regs_describe(&boot_vcpu, small, 1);
+	arch_vcpu_describe(&boot_vcpu, small, 1);
 	assert_string_equal(small, "");
 	stub.nr_regs = 0;
-	regs_describe(&boot_vcpu, buf, sizeof(buf));
+	arch_vcpu_describe(&boot_vcpu, buf, sizeof(buf));
 	assert_string_equal(buf, "");
 }
 
