@@ -275,11 +275,31 @@ static int create_sandbox(struct vm *vm, struct error *err)
 	return ret;
 }
 
+/* The largest size is the architecture's business. */
+static int check_memory(struct vm *vm, struct error *err)
+{
+	unsigned long long mem = vm->cfg->mem;
+	unsigned long long page = (unsigned long long)sysconf(_SC_PAGESIZE);
+
+	if (mem < arch_info.min_mem)
+		return error_usage(err,
+				   "--mem: %llu bytes are too few, a %s guest "
+				   "needs %llu MiB",
+				   mem, arch_info.name,
+				   (unsigned long long)arch_info.min_mem >> 20);
+	if (mem % page != 0)
+		return error_usage(err,
+				   "--mem: %llu bytes are not a multiple of "
+				   "the host's page size (%llu)",
+				   mem, page);
+	return 0;
+}
+
 /* In this order; each may rely on those before it. */
 static int (*const build_steps[])(struct vm *vm, struct error *err) = {
-	open_images,   open_kvm,       create_loop,
-	create_vcpus,  arch_vm_init,   create_irqchip,
-	open_consoles, create_devices, create_sandbox,
+	open_images,    open_kvm,       create_loop,    create_vcpus,
+	check_memory,   arch_vm_init,   create_irqchip, open_consoles,
+	create_devices, create_sandbox,
 };
 
 int vm_create(const struct vm_config *cfg, struct log *log, struct vm **out,

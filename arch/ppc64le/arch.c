@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "arch/ppc64le/hcall.h"
 #include "arch/ppc64le/irqchips.h"
@@ -61,20 +60,7 @@ int arch_virtio_mmio_slot(unsigned index, struct arch_device *slot)
 static int check_memory(const struct vm *vm, struct error *err)
 {
 	uint64_t mem = vm->cfg->mem;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 
-	if (mem < arch_info.min_mem)
-		return error_usage(err,
-				   "--mem: %llu bytes are too few, a "
-				   "ppc64le guest needs %llu MiB",
-				   (unsigned long long)mem,
-				   (unsigned long long)arch_info.min_mem >> 20);
-	if (mem % page != 0)
-		return error_usage(err,
-				   "--mem: %llu bytes are not a multiple "
-				   "of the host's page size (%llu)",
-				   (unsigned long long)mem,
-				   (unsigned long long)page);
 	if (mem > LAYOUT_RAM_LIMIT)
 		return error_usage(err,
 				   "--mem: %llu MiB are too many, a ppc64le "

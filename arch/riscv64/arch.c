@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "arch/riscv64/irqchips.h"
 #include "arch/riscv64/layout.h"
@@ -77,21 +76,8 @@ unsigned machine_gpa_bits(const struct kvm *kvm)
 static int check_memory(const struct vm *vm, struct error *err)
 {
 	uint64_t mem = vm->cfg->mem;
-	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
 	unsigned bits = machine_gpa_bits(&vm->kvm);
 
-	if (mem < arch_info.min_mem)
-		return error_usage(err,
-				   "--mem: %llu bytes are too few, a "
-				   "riscv64 guest needs %llu MiB",
-				   (unsigned long long)mem,
-				   (unsigned long long)arch_info.min_mem >> 20);
-	if (mem % page != 0)
-		return error_usage(err,
-				   "--mem: %llu bytes are not a multiple "
-				   "of the host's page size (%llu)",
-				   (unsigned long long)mem,
-				   (unsigned long long)page);
 	if (!range_fits(LAYOUT_RAM_BASE, mem, UINT64_C(1) << bits))
 		return error_usage(err,
 				   "--mem: %llu MiB are too many, this "

@@ -50,12 +50,8 @@ static void memory_limits(void **state)
 	(void)state;
 	assert_int_equal(init_with(arch_info.min_mem, &err), 0);
 	assert_int_equal(init_with(MIB(512), &err), 0);
-	assert_int_equal(init_with(arch_info.min_mem - 65536, &err), -EINVAL);
-	assert_int_equal(err.status, EXIT_STATUS_USAGE);
-	assert_int_equal(init_with(0, &err), -EINVAL);
-	assert_int_equal(init_with(MIB(512) + 512, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "page size"));
 	assert_int_equal(init_with(LAYOUT_RAM_LIMIT + 65536, &err), -EINVAL);
+	assert_int_equal(err.status, EXIT_STATUS_USAGE);
 	assert_non_null(strstr(err.text, "too many"));
 	assert_int_equal(init_with(align_down(UINT64_MAX, 65536), &err),
 			 -EINVAL);
