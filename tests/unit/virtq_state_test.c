@@ -132,6 +132,11 @@ static void test_restore_nonsense(void **state)
 	assert_int_equal(WITH(used_idx, 0), -EBADMSG);
 	/* Indices of a queue that was never enabled. */
 	assert_int_equal(WITH(ready, 0), -EBADMSG);
+	/* Areas that do not exist, also where nothing was in the queue yet. */
+	good.last_avail = 0;
+	good.used_idx = 0;
+	assert_int_equal(restore(fx, good), 0);
+	assert_int_equal(WITH(desc, 0), -EBADMSG);
 
 	/* A broken one may have lost as many as it has entries. */
 	good.broken = 1;
@@ -144,6 +149,10 @@ static void test_restore_nonsense(void **state)
 	assert_int_equal(restore(fx, good), 0);
 	assert_int_equal(WITH(size, 0), 0);
 	assert_int_equal(WITH(desc, 12345), 0);
+	assert_int_equal(WITH(size, 3), -EBADMSG);
+	assert_int_equal(WITH(size, 128), -EBADMSG);
+	assert_int_equal(WITH(last_avail, 1), -EBADMSG);
+	assert_int_equal(WITH(used_idx, 1), -EBADMSG);
 }
 
 int main(void)

@@ -29,6 +29,16 @@ static void test_sizes(void **state)
 		assert_int_equal(enable_with(fx, bad[i], a, b, c), -EINVAL);
 	for (uint32_t size = 1; size <= VIRTQ_MAX_SIZE; size *= 2)
 		assert_int_equal(enable_with(fx, size, a, b, c), 0);
+
+	/* Either of the two would refuse it alone. */
+	for (size_t i = 1; i < ARRAY_SIZE(bad); i++) {
+		virtq_set_size(&fx->vq, bad[i]);
+		assert_int_equal(fx->vq.size, 0);
+	}
+	fx->vq.size = 2 * VIRTQ_MAX_SIZE;
+	assert_int_equal(virtq_enable(&fx->vq), -EINVAL);
+	fx->vq.size = 3;
+	assert_int_equal(virtq_enable(&fx->vq), -EINVAL);
 }
 
 static void test_areas(void **state)
@@ -170,6 +180,9 @@ static void test_head_in_flight(void **state)
 	fake_queue_publish(&fx->q, VIRTQ_MAX_SIZE - 1);
 	fake_queue_publish(&fx->q, VIRTQ_MAX_SIZE - 1);
 	expect_pop(fx, VIRTQ_MAX_SIZE - 1);
+	expect_broken(fx);
+	/* The map has no bit for the one behind. */
+	fake_queue_publish(&fx->q, VIRTQ_MAX_SIZE);
 	expect_broken(fx);
 }
 
@@ -559,6 +572,15 @@ static void test_push(void **state)
 	assert_int_equal(fake_queue_used_idx(&fx->q), 1);
 	assert_true(fake_queue_used(&fx->q, &used));
 	assert_int_equal(used.len, 7);
+
+	/* And one that comes after the driver broke the queue. */
+	connect(fx, QUEUE_SIZE);
+	line(fx, 1, 0, 0);
+	expect_pop(fx, 0);
+	fake_queue_publish(&fx->q, QUEUE_SIZE);
+	assert_int_equal(virtq_pop(&fx->vq, &fx->chain), -EPROTO);
+	virtq_push(&fx->vq, 0, 9);
+	assert_int_equal(fake_queue_used_idx(&fx->q), 0);
 }
 
 static void test_push_batch(void **state)
@@ -765,6 +787,14 @@ static void test_chain_copies(void **state)
 	}
 	assert_int_equal(
 		virtq_chain_read(&fx->chain, UINT64_MAX, &(char){ 0 }, 1), 0);
+
+	/* A shorter chain does not lead into buffers of the one before. */
+	virtq_push(&fx->vq, fx->chain.head, 0);
+	fake_queue_add(&fx->q, &bufs[4], 1, false);
+	assert_int_equal(virtq_pop(&fx->vq, &fx->chain), 1);
+	assert_int_equal(
+		virtq_chain_write(&fx->vq, &fx->chain, 0, "abcdefghijk", 11),
+		6);
 }
 
 static void test_chain_slice(void **state)
