@@ -420,6 +420,28 @@ static void test_table(void **state)
 	assert_int_equal(fake_mmio_read(f->vm, entry(4) + 12, 4), 1);
 }
 
+/* The largest table fills its array: what comes next is not written. */
+static void test_largest_table(void **state)
+{
+	static const struct pci_ids ids = { .vendor = 0x1234 };
+	const uint64_t size = PCI_MSIX_MAX_VECTORS * PCI_MSIX_ENTRY;
+	struct fixture *f = *state;
+	struct pci_dev *pd = calloc(1, sizeof(*pd));
+
+	assert_non_null(pd);
+	pci_dev_init(pd, f->vm, &ids);
+	assert_int_equal(pci_dev_add_msix(pd, 1, PCI_MSIX_MAX_VECTORS + 1),
+			 -ENOSPC);
+	assert_int_equal(pci_dev_add_msix(pd, 1, PCI_MSIX_MAX_VECTORS), 0);
+	pci_dev_msix_write(pd, size - 16, 8, UINT64_MAX);
+	assert_true(pci_dev_msix_read(pd, size - 16, 8) == UINT64_MAX - 3);
+	pci_dev_msix_write(pd, size, 8, UINT64_MAX);
+	pci_dev_msix_program(pd, PCI_MSIX_MAX_VECTORS, UINT64_MAX, 1);
+	assert_int_equal(pd->pending[0], 0);
+	assert_int_equal(pci_dev_msix_read(pd, size, 8), 0);
+	free(pd);
+}
+
 static void test_send(void **state)
 {
 	struct fixture *f = *state;
@@ -674,7 +696,14 @@ static void test_damaged(void **state)
 			continue;
 		}
 		assert_true(writable);
+		/* The number of vectors, behind the configuration space. */
+		assert_false(bit / 8 >= 256 && bit / 8 < 260);
 		taken++;
+		for (unsigned i = 0; i < NR_VECTORS; i++) {
+			assert_int_equal(f->pd.table[i * 16] & 3, 0);
+			assert_int_equal(f->pd.table[i * 16 + 12] & 0xfe, 0);
+			assert_int_equal(f->pd.table[i * 16 + 15], 0);
+		}
 		/* A vector that is not masked is not pending. */
 		for (unsigned i = 0; i < NR_VECTORS; i++)
 			assert_true(!(f->pd.pending[0] >> i & 1) ||
@@ -705,6 +734,7 @@ int main(void)
 		TEST_INTX(test_no_msix),
 		TEST(test_intx_with_msix),
 		TEST(test_table),
+		TEST(test_largest_table),
 		TEST(test_send),
 		TEST(test_vector_mask),
 		TEST(test_function_mask),

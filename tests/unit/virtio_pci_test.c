@@ -15,6 +15,7 @@ static struct vm *vm_with_messages(uint64_t mem)
 #define fake_vm_create vm_with_messages
 
 #include "tests/unit/virtio_fixture.h"
+#include "vmm/bytes.h"
 
 #define COMMON_SIZE 56U
 #define NO_VECTOR   0xffffU
@@ -278,6 +279,15 @@ static void test_queue_registers(void **state)
 	}
 	set(f, QUEUE_SIZE, 2, 3);
 	assert_int_equal(get(f, QUEUE_SIZE, 2), 0);
+
+	/* Nothing but a reset disables a queue. */
+	assert_int_equal(fake_mmio_negotiate(&f->m, 0), 0);
+	assert_int_equal(fake_mmio_queue(&f->m, 0, 8), 0);
+	select_queue(f, 0);
+	assert_int_equal(get(f, QUEUE_ENABLE, 2), 1);
+	set(f, QUEUE_ENABLE, 2, 0);
+	set(f, QUEUE_ENABLE, 2, 2);
+	assert_int_equal(get(f, QUEUE_ENABLE, 2), 1);
 }
 
 static void test_no_such_queue(void **state)
@@ -544,6 +554,10 @@ static void test_window(void **state)
 	assert_int_equal(window_get(f, 0x2003, 1), 0xa3);
 	window_set(f, STATUS, 1, 0);
 	assert_int_equal(f->vdev->status, 0);
+	/* Of the data only as much counts as the access is long. */
+	aim(f, 4, QUEUE_SIZE, 2);
+	fake_pci_set(&f->m.pci, f->m.pci.cfg_cap + 16, 4, 0xdead0004);
+	assert_int_equal(window_get(f, QUEUE_SIZE, 2), 4);
 }
 
 static void test_window_refuses(void **state)
@@ -555,7 +569,7 @@ static void test_window_refuses(void **state)
 		{ 4, 0x13, 2 },       { 4, 0x12, 4 },     { 4, 0x4000, 1 },
 		{ 4, 0xfffffffc, 4 }, { 4, 0x14, 0x101 }, { 0, 0x14, 1 },
 		{ 1, 0x14, 1 },       { 5, 0x14, 1 },     { 6, 0x14, 1 },
-		{ 0xff, 0x14, 1 },    { 0x84, 0x14, 1 },
+		{ 0xff, 0x14, 1 },    { 0x84, 0x14, 1 },  { 4, 0x2001, 3 },
 	};
 	struct fixture *f = *state;
 	const struct fake_pci *p = &f->m.pci;
@@ -569,6 +583,11 @@ static void test_window_refuses(void **state)
 		assert_int_equal(f->vdev->status, 0);
 		assert_int_equal(f->vdev->accepted, 0);
 	}
+	/* Only its data is a way through, not what lies around it. */
+	aim(f, 4, STATUS, 1);
+	fake_pci_set(p, p->cfg_cap + 12, 4, 1);
+	fake_pci_set(p, p->cfg_cap + 20, 4, 0);
+	assert_int_equal(f->vdev->status, 0);
 }
 
 /*
@@ -1002,6 +1021,37 @@ static void test_state_damaged(void **state)
 	snap_writer_free(&w);
 }
 
+/* Vectors that do not exist, and a selector that no register holds. */
+static void test_state_out_of_range(void **state)
+{
+	struct fixture *f = *state;
+	struct snap_writer w;
+	size_t len;
+
+	enable_msix(f, MSIX_ENABLE);
+	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
+	save(f, &w);
+
+	uint8_t *copy = malloc(body_of(&w, &len) != NULL ? len : 0);
+	size_t vectors = len - 2 * (1 + NR_QUEUES);
+
+	assert_non_null(copy);
+	for (size_t at = vectors; at < len; at += 2) {
+		memcpy(copy, body_of(&w, &len), len);
+		le16_store(copy + at, NR_VECTORS - 1);
+		assert_int_equal(restore(f, copy, len), 0);
+		le16_store(copy + at, NR_VECTORS);
+		assert_int_equal(restore(f, copy, len), -EBADMSG);
+	}
+	memcpy(copy, body_of(&w, &len), len);
+	le32_store(copy + vectors - 8, UINT16_MAX);
+	assert_int_equal(restore(f, copy, len), 0);
+	le32_store(copy + vectors - 8, UINT16_MAX + 1);
+	assert_int_equal(restore(f, copy, len), -EBADMSG);
+	free(copy);
+	snap_writer_free(&w);
+}
+
 /*
  * A hostile guest.
  */
@@ -1170,6 +1220,7 @@ int main(void)
 		TEST(test_state_intx),
 		TEST(test_state_truncated),
 		TEST(test_state_damaged),
+		TEST(test_state_out_of_range),
 		TEST(test_wild),
 		TEST(test_race),
 		TEST(test_no_bus),

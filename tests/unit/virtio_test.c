@@ -258,6 +258,12 @@ static void test_fail(void **state)
 {
 	struct fixture *f = *state;
 
+	/* No driver that could be told. */
+	lock(f);
+	virtio_fail(f->vdev, "early");
+	unlock(f);
+	assert_int_equal(fake_irq_pulses(f->vm, f->irq), 0);
+
 	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
 	expect_works(f, 0);
 	fake_mmio_irq(&f->m);
@@ -284,6 +290,15 @@ static void test_fail(void **state)
 	assert_int_equal(f->dev->notified[1], notified);
 	assert_int_equal(fake_queue_used_idx(&f->m.queues[1]), 0);
 	assert_int_equal(fake_irq_pulses(f->vm, f->irq), 0);
+	for (unsigned i = 0; i < NR_QUEUES; i++)
+		assert_true(f->vdev->queues[i].vq.broken);
+
+	/* What is known already is not said again. */
+	lock(f);
+	virtio_fail(f->vdev, "once more");
+	unlock(f);
+	assert_int_equal(fake_irq_pulses(f->vm, f->irq), 0);
+	assert_null(strstr(fake_vm_log(f->vm), "once more"));
 
 	/* Until it is reset. */
 	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
