@@ -87,6 +87,11 @@ static void join_wants_interrupts_off(void **state)
 	assert_int_equal(CORE_CALL(c, 0, H_JOIN), H_BAD_MODE);
 	assert_int_equal(c->f.vcpus[0].power, VCPU_ONLINE);
 	assert_true(kvm_has_prod());
+
+	/* Registers that KVM does not give are not taken for such. */
+	fake_kvm_fail_nth(1, -EIO);
+	assert_int_equal(CORE_CALL(c, 0, H_JOIN), H_HARDWARE);
+	assert_int_equal(c->f.vcpus[0].power, VCPU_ONLINE);
 }
 
 static void last_one_does_not_join(void **state)

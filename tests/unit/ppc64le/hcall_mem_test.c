@@ -130,6 +130,7 @@ static void accesses_that_make_no_sense(void **state)
 	} bad[] = {
 		{ 0, 0x1000 },
 		{ 3, 0x1000 },
+		{ 3, 0x1002 },
 		{ 16, 0x1000 },
 		{ UINT64_MAX, 0x1000 },
 		{ (UINT64_C(1) << 32) + 4, 0x1000 },
@@ -236,6 +237,7 @@ static void memops_that_make_no_sense(void **state)
 		/* Too much, also where the length wraps */
 		{ 0x1000, 0x2000, 0, UINT64_C(1) << 60, 0 },
 		{ 0x1000, 0x2000, 3, UINT64_C(1) << 61, 0 },
+		{ 0x1000, 0x2000, 3, (UINT64_C(1) << 61) + 1, 0 },
 		{ 0x1000, 0x2000, 3, UINT64_MAX, 0 },
 		{ 0x1000, 0x2000, 0, MIB(16) + 1, 0 },
 		{ 0x1000, 0x2000, 3, MIB(2) + 1, 1 },
@@ -268,6 +270,26 @@ static void memops_that_make_no_sense(void **state)
 			 H_SUCCESS);
 }
 
+/* As much as one call may do, and one element more. */
+static void memops_are_bounded(void **state)
+{
+	const uint64_t base = GIB(1);
+	struct core *c = *state;
+	struct error err = { 0 };
+
+	assert_int_equal(gmem_add(&c->f.vm->gmem, base, MIB(64), &err), 0);
+	assert_int_equal(
+		CORE_CALL(c, 0, MEMOP, base, base + MIB(32), 3, MIB(2), 0),
+		H_SUCCESS);
+	assert_int_equal(
+		CORE_CALL(c, 0, MEMOP, base, base + MIB(32), 3, MIB(2) + 1, 0),
+		H_PARAMETER);
+	assert_int_equal(CORE_CALL(c, 0, MEMOP, base, base, 0, 0x10000, 1),
+			 H_SUCCESS);
+	assert_int_equal(CORE_CALL(c, 0, MEMOP, base, base, 0, 0x10001, 1),
+			 H_PARAMETER);
+}
+
 /* What the monitor writes has to be in a snapshot. */
 static void writes_are_marked_dirty(void **state)
 {
@@ -294,6 +316,7 @@ int main(void)
 		MEM_TEST(memop_copies_and_inverts),
 		MEM_TEST(memop_of_ranges_that_overlap),
 		MEM_TEST(memops_that_make_no_sense),
+		MEM_TEST(memops_are_bounded),
 		MEM_TEST(writes_are_marked_dirty),
 	};
 

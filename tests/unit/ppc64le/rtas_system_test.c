@@ -118,6 +118,16 @@ static void panic_text_ends_with_ram(void **state)
 	assert_int_equal(f->action, EXIT_RESUME);
 }
 
+/* Without a pointer, what is at address 0 is no text. */
+static void panic_text_is_not_at_zero(void **state)
+{
+	struct rtas_fixture *f = *state;
+
+	fix_write(f, 0, "vector", 7);
+	assert_int_equal(fix_rtas(f, OS_TERM, 1, 0), 0);
+	assert_stop(f, VM_STOP_PANIC, "guest panicked");
+}
+
 static void null_panic(struct rtas_fixture *f, uint64_t args, const char *want)
 {
 	static const uint32_t words[] = { OS_TERM, 1, 1, 0, FIX_GUARD };
@@ -287,6 +297,7 @@ int main(void)
 		T(panic_has_a_text),
 		T(panic_text_is_bounded),
 		T(panic_text_ends_with_ram),
+		T(panic_text_is_not_at_zero),
 		T(panic_text_is_found),
 		T(parameters_are_byte_exact),
 		T(long_names_are_cut),

@@ -234,6 +234,35 @@ static void wild_pointers_are_refused(void **state)
 	assert_int_equal(fix_read_word(f, FIX_ARGS + 12), FIX_GUARD);
 }
 
+/* Also where a call would make sense if it were looked at. */
+static void buffers_are_aligned_and_below_4_gib(void **state)
+{
+	static const uint32_t words[] = { TOKEN_ECHO, 1, 1, 41, 0 };
+	static const struct {
+		uint64_t at;
+		int64_t want;
+	} cases[] = {
+		{ FIX_ARGS + 4, H_SUCCESS },
+		{ FIX_ARGS + 1, H_PARAMETER },
+		{ FIX_ARGS + 2, H_PARAMETER },
+		{ GIB(4) - sizeof(words), H_SUCCESS },
+		{ GIB(4) - sizeof(words) + 4, H_PARAMETER },
+		{ GIB(4), H_PARAMETER },
+	};
+	struct rtas_fixture *f = *state;
+	struct error err = { 0 };
+
+	assert_int_equal(
+		gmem_add(&f->vm->gmem, GIB(4) - KIB(64), KIB(128), &err), 0);
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		for (size_t k = 0; k < ARRAY_SIZE(words); k++)
+			fix_write_word(f, cases[i].at + 4 * k, words[k]);
+		assert_int_equal(fix_h_rtas(f, cases[i].at), cases[i].want);
+		assert_int_equal(fix_read_word(f, cases[i].at + 16),
+				 cases[i].want == H_SUCCESS ? 7 : 0);
+	}
+}
+
 /* The buffer may end with RAM, and no later. */
 static void buffer_ends_within_ram(void **state)
 {
@@ -375,6 +404,7 @@ int main(void)
 		T(unknown_tokens_are_refused),
 		T(unknown_tokens_cannot_flood_the_log),
 		T(wild_pointers_are_refused),
+		T(buffers_are_aligned_and_below_4_gib),
 		T(buffer_ends_within_ram),
 		T(header_is_read_once),
 		T(who_goes_offline_gets_no_answer),

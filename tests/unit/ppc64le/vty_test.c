@@ -342,6 +342,17 @@ static void nul_comes_apart_from_cr(void **state)
 	assert_get(f, "\0\r", 2);
 	assert_get(f, "\0", 1);
 	assert_get(f, "", 0);
+	/* What was left over takes its place among what comes next. */
+	type(f,
+	     "a\r\0"
+	     "0123456789abcdefghij",
+	     23);
+	assert_get(f, "a\r", 2);
+	assert_get(f,
+		   "\0"
+		   "0123456789abcde",
+		   16);
+	assert_get(f, "fghij", 5);
 }
 
 static void flood_of_input_is_bounded(void **state)
@@ -509,6 +520,10 @@ static void bad_state_is_refused(void **state)
 		assert_get(f, "", 0);
 		assert_output(f, "", 0);
 	}
+	/* One byte too many, and all of it there. */
+	uint8_t longer[sizeof(full) + 1] = { 17 };
+	longer[18] = 16;
+	assert_int_equal(fix_restore(&f->m, longer, sizeof(longer)), -EBADMSG);
 	fix_restore_refuses_lengths(&f->m, full, sizeof(full));
 	assert_int_equal(fix_restore(&f->m, full, sizeof(full)), 0);
 	fix_device(&f->m, vty_device.resume);
