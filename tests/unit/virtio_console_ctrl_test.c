@@ -325,6 +325,44 @@ static void ignores_nonsense(void **state)
 	assert_false(t->con->ports[1].open);
 }
 
+/* A port whose driver is gone waits for the next one's word. */
+static void ports_may_go(void **state)
+{
+	struct console_test *t = *state;
+	const struct console_port *port;
+
+	console_make(t, "vp");
+	port = &t->con->ports[1];
+	console_start(t, MULTIPORT);
+	ctrl_send(t, 0, READY, 1);
+	ctrl_send(t, 1, PORT_READY, 1);
+	ctrl_send(t, 1, OPEN, 1);
+	assert_true(port->ready && port->open);
+	assert_int_equal(port->pending,
+			 CONSOLE_MSG_ADD | CONSOLE_MSG_NAME | CONSOLE_MSG_OPEN);
+	ctrl_send(t, 1, PORT_READY, 0);
+	assert_false(port->ready || port->open);
+	assert_int_equal(port->pending, CONSOLE_MSG_ADD);
+	ctrl_send(t, 1, OPEN, 1);
+	assert_false(port->open);
+}
+
+/* With as many ports as there can be, the next one is behind the array. */
+static void most_ports(void **state)
+{
+	struct console_test *t = *state;
+
+	console_make(t, "pppppppppppppppp");
+	assert_int_equal(t->con->nr_ports, CONSOLE_MAX_PORTS);
+	console_start(t, MULTIPORT);
+	ctrl_post(t, 16);
+	ctrl_send(t, CONSOLE_MAX_PORTS, PORT_READY, 1);
+	ctrl_send(t, CONSOLE_MAX_PORTS, OPEN, 1);
+	assert_true(console_none_used(t, CTRL_RX));
+	ctrl_send(t, CONSOLE_MAX_PORTS - 1, PORT_READY, 1);
+	assert_true(t->con->ports[CONSOLE_MAX_PORTS - 1].ready);
+}
+
 static void reset_forgets_ports(void **state)
 {
 	struct console_test *t = *state;
@@ -496,6 +534,8 @@ int main(void)
 		TEST(tells_who_is_there),
 		TEST(small_control_buffer_breaks_the_device),
 		TEST(ignores_nonsense),
+		TEST(ports_may_go),
+		TEST(most_ports),
 		TEST(reset_forgets_ports),
 		TEST(refuses_long_names),
 		TEST_TERMINAL(size_in_configuration),

@@ -38,6 +38,14 @@ static void prints(void **state)
 	assert_int_equal(console_used(t, TX(0)), 0);
 	assert_int_equal(console_used(t, TX(0)), 0);
 	peer_got(t, 1, "goodbyebye", 10);
+
+	/* A piece that is not followed by the next one in memory. */
+	struct fake_buf turned[] = { bufs[2], bufs[0], bufs[1] };
+
+	fake_queue_add(&t->m.queues[TX(0)], turned, 3, false);
+	console_kick(t, TX(0));
+	console_used(t, TX(0));
+	peer_got(t, 1, "byegood", 7);
 }
 
 static void prints_nothing(void **state)
@@ -260,6 +268,10 @@ static void output_without_a_backend_vanishes(void **state)
 	assert_int_equal(fake_queue_used_idx(&t->m.queues[TX(0)]),
 			 CONSOLE_BUDGET);
 	peer_got(t, 0, "", 0);
+	/* Nor does anything come in. */
+	console_post(t, RX(0), 8);
+	console_kick(t, RX(0));
+	assert_true(console_none_used(t, RX(0)));
 }
 
 /*
@@ -316,6 +328,28 @@ static void quiet_while_quiesced(void **state)
 	console_got(t, RX(0), "in", 2);
 	console_used(t, TX(0));
 	peer_got(t, 0, "out", 3);
+}
+
+/* A reader that comes back meanwhile gets what is out already, no more. */
+static void stuck_while_quiesced(void **state)
+{
+	struct console_test *t = *state;
+	uint8_t *data = malloc(MUCH);
+
+	assert_non_null(data);
+	console_make(t, "v");
+	console_start(t, 0);
+	uint64_t off = get_stuck(t, 0, data);
+
+	virtio_console_device.quiesce(t->dev);
+	assert_int_equal(drain_peer(t, data, MUCH), off);
+	assert_int_equal(t->con->ports[0].tx_off, off);
+	assert_true(console_none_used(t, TX(0)));
+	virtio_console_device.resume(t->dev);
+	fake_vm_io(t->vm);
+	assert_int_equal(drain_peer(t, data, MUCH), MUCH - off);
+	console_used(t, TX(0));
+	free(data);
 }
 
 /* A driver that swaps the chain while half of it is out gains nothing. */
@@ -453,6 +487,32 @@ static void bad_port_state_is_refused(void **state)
 	save(t, &w);
 	assert_int_equal(restore(t, &w), 0);
 	snap_writer_free(&w);
+
+	/* The name of a port that has none. */
+	t->con->ports[0].pending = CONSOLE_MSG_NAME;
+	save(t, &w);
+	assert_int_equal(restore(t, &w), -EBADMSG);
+	snap_writer_free(&w);
+}
+
+/* Port 0 leads nowhere here: nobody can have set it up. */
+static void absent_port_state_is_refused(void **state)
+{
+	struct console_test *t = *state;
+	struct console_port *port;
+	struct snap_writer w;
+
+	console_make(t, "p");
+	console_start(t, MULTIPORT);
+	port = &t->con->ports[0];
+	port->ready = true;
+	save(t, &w);
+	assert_int_equal(restore(t, &w), -EBADMSG);
+	snap_writer_free(&w);
+	port->pending = CONSOLE_MSG_ADD;
+	save(t, &w);
+	assert_int_equal(restore(t, &w), -EBADMSG);
+	snap_writer_free(&w);
 }
 
 #define TEST(fn) \
@@ -474,10 +534,12 @@ int main(void)
 		TEST(output_without_a_backend_vanishes),
 		TEST(reset_forgets),
 		TEST(quiet_while_quiesced),
+		TEST(stuck_while_quiesced),
 		TEST(shrunk_chain_is_done),
 		TEST(state_survives),
 		TEST(foreign_state_is_refused),
 		TEST(bad_port_state_is_refused),
+		TEST(absent_port_state_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

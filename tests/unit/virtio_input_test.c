@@ -325,7 +325,9 @@ static void is_deaf_without_a_driver(void **state)
 	assert_int_equal(fake_mmio_start(&f->m, 0, 8), 0);
 	assert_true(push_button(f));
 	locked(f, f->dev->type->quiesce);
+	give_buffers(f, 4);
 	assert_false(push_button(f));
+	assert_int_equal(fake_queue_used_idx(&f->m.queues[0]), 0);
 	locked(f, f->dev->type->resume);
 	assert_true(push_button(f));
 	fake_mmio_reset(&f->m);

@@ -298,6 +298,7 @@ static void runs_commands(void **state)
 		{ { 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }, 11, 1 },
 		{ { 1, 0, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0 }, 10, 1 },
 		{ { 1, 0, 0xab, 0xaa, 0xaa, 0x2a, 0, 0, 0, 0 }, 10, 1 },
+		{ { 1, 0, 0xab, 0xaa, 0xaa, 0x2a, 0, 0, 0, 0, 0, 0 }, 12, 1 },
 		/* A new address: five bytes, seven, a group, none at all. */
 		{ { 1, 1, 2, 1, 1, 1, 1 }, 7, 1 },
 		{ { 1, 1, 2, 1, 1, 1, 1, 1, 1 }, 9, 1 },
@@ -520,6 +521,24 @@ static void quiet_while_quiesced(void **state)
 	(void)gpa;
 }
 
+/* A tap that takes packets again meanwhile gets none. */
+static void stuck_while_quiesced(void **state)
+{
+	struct net_test *t = *state;
+	unsigned writes, sent;
+	uint8_t got[2048];
+
+	get_stuck(t, BIT(NET_F_MRG_RXBUF));
+	t->dev->type->quiesce(t->dev);
+	writes = tap_state.writes;
+	sent = fake_queue_used_idx(&t->m.queues[TX]);
+	while (host_receive(got, sizeof(got)) > 0)
+		;
+	fake_vm_io(t->vm);
+	assert_int_equal(tap_state.writes, writes);
+	assert_int_equal(fake_queue_used_idx(&t->m.queues[TX]), sent);
+}
+
 static void resumes_what_was_stuck(void **state)
 {
 	struct net_test *t = *state;
@@ -622,6 +641,12 @@ static void damaged_state_is_refused(void **state)
 		assert_true(restore(t, &w, len) < 0);
 	assert_int_equal(restore(t, &w, w.len), 0);
 	snap_writer_free(&w);
+
+	/* The address of a group cannot be set by a driver either. */
+	container_of(t->dev, struct virtio_net, vdev.dev)->mac[0] |= 1;
+	save(t, &w);
+	assert_int_equal(restore(t, &w, w.len), -EBADMSG);
+	snap_writer_free(&w);
 }
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, net_setup, net_teardown)
@@ -647,6 +672,7 @@ int main(void)
 		TEST(link_goes_down_while_idle),
 		TEST(reset_forgets),
 		TEST(quiet_while_quiesced),
+		TEST(stuck_while_quiesced),
 		TEST(resumes_what_was_stuck),
 		TEST(state_survives),
 		TEST(damaged_state_is_refused),

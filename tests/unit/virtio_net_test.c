@@ -283,6 +283,16 @@ static void small_buffer_breaks_the_device(void **state)
 		assert_true(net_none_used(t, RX));
 		assert_int_equal(fake_vm_io(t->vm), 0);
 	}
+
+	/* Room for the header alone will do. */
+	net_start(t, BIT(NET_F_MRG_RXBUF), 8);
+	rx_post(t, HDR);
+	rx_post(t, 100);
+	net_packet(t, 60, 1);
+	host_send(t, 60);
+	fake_vm_io(t->vm);
+	assert_int_equal(net_used(t, RX), HDR);
+	assert_int_equal(net_used(t, RX), 60);
 }
 
 static void read_only_buffer_breaks_the_device(void **state)
