@@ -132,14 +132,17 @@ static void test_truncation_is_found(void **state)
 	assert_int_equal(read_all(w.data, w.len), 0);
 	for (size_t len = 0; len < w.len; len++) {
 		/* A copy of the exact size: a read beyond it is found. */
-		uint8_t *copy = malloc(len + 1);
+		uint8_t *copy = malloc(len);
 
-		assert_non_null(copy);
+		assert_true(copy != NULL || len == 0);
 		memcpy(copy, w.data, len);
 		if (read_all(copy, len) >= 0)
 			fail_msg("truncated to %zu of %zu", len, w.len);
 		free(copy);
 	}
+	/* Nor may anything follow the end. */
+	snap_put_u8(&w, 0);
+	assert_int_equal(read_all(w.data, w.len), -EBADMSG);
 	snap_writer_free(&w);
 }
 
@@ -197,6 +200,71 @@ static void test_long_names_are_refused(void **state)
 	snap_writer_free(&w);
 }
 
+/* A name of a stream's own making, as long as the room for it and its end. */
+static void test_long_names_are_not_read(void **state)
+{
+	struct snap_writer w;
+	struct snap_reader r;
+	struct {
+		struct snap_section s;
+		uint8_t behind;
+	} read = { .behind = 0x77 };
+
+	(void)state;
+	for (uint32_t len = SNAP_NAME_MAX - 1; len <= SNAP_NAME_MAX; len++) {
+		snap_writer_init(&w, "riscv64");
+		snap_put_u32(&w, 1);
+		snap_put_u8(&w, 'n');
+		snap_put_u32(&w, len);
+		for (uint32_t i = 0; i < len; i++)
+			snap_put_u8(&w, 'i');
+		snap_put_u32(&w, 7);
+		snap_put_u64(&w, 0);
+		snap_put_u32(&w, 0);
+		assert_int_equal(w.error, 0);
+		assert_int_equal(
+			snap_reader_init(&r, w.data, w.len, "riscv64", NULL),
+			0);
+		assert_int_equal(snap_next(&r, &read.s),
+				 len < SNAP_NAME_MAX ? 1 : -EBADMSG);
+		assert_int_equal(snap_reader_error(&r),
+				 len < SNAP_NAME_MAX ? 0 : -EBADMSG);
+		snap_writer_free(&w);
+	}
+}
+
+/* Much larger than the buffer was, and than its double. */
+static void test_large_blocks(void **state)
+{
+	const size_t size = 100000;
+	uint8_t *block = malloc(size), *again = malloc(size);
+	struct snap_writer w;
+	struct snap_reader r;
+	struct snap_section s;
+
+	(void)state;
+	assert_true(block != NULL && again != NULL);
+	memset(block, 0x5a, size);
+	snap_writer_init(&w, "riscv64");
+	snap_begin(&w, "dev", "dev0", 1);
+	snap_put_bytes(&w, block, size);
+	snap_end(&w);
+	assert_int_equal(snap_finish(&w), 0);
+	assert_int_equal(snap_reader_init(&r, w.data, w.len, "riscv64", NULL),
+			 0);
+	assert_int_equal(snap_next(&r, &s), 1);
+	snap_get_bytes(&r, again, size);
+	assert_memory_equal(block, again, size);
+	/* What is not there reads as zeros, and is not left either. */
+	snap_get_bytes(&r, again, 2);
+	assert_int_equal(again[0] | again[1], 0);
+	assert_int_equal(snap_left(&r), 0);
+	assert_int_equal(snap_reader_error(&r), -EBADMSG);
+	snap_writer_free(&w);
+	free(block);
+	free(again);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -207,6 +275,8 @@ int main(void)
 		cmocka_unit_test(test_every_flipped_byte_is_survived),
 		cmocka_unit_test(test_wrong_files_are_named),
 		cmocka_unit_test(test_long_names_are_refused),
+		cmocka_unit_test(test_long_names_are_not_read),
+		cmocka_unit_test(test_large_blocks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
