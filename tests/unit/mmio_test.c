@@ -130,6 +130,18 @@ static void test_undeclared_accesses_never_arrive(void **state)
 	assert_int_equal(seen[0].reads + seen[0].writes, 0);
 	assert_int_equal(seen[1].reads + seen[1].writes, 0);
 
+	/* A window that ends within an access. */
+	const struct mmio_region odd = { "odd",    0x30000, 12,
+					 &any_ops, NULL,    &seen[0] };
+
+	bus->frozen = false;
+	assert_int_equal(mmio_add(bus, &odd, NULL), 0);
+	mmio_freeze(bus);
+	assert_true(mmio_access(bus, 0x30008, (uint8_t[8]){ 0 }, 8, true));
+	assert_int_equal(seen[0].writes, 0);
+	assert_true(mmio_access(bus, 0x30008, (uint8_t[8]){ 0 }, 4, true));
+	assert_int_equal(seen[0].writes, 1);
+
 	uint8_t data[16];
 	memset(data, 0xff, sizeof(data));
 	assert_false(mmio_access(bus, 0x10000, data, 9, false));

@@ -117,6 +117,8 @@ static void exits_that_end_the_machine(void **state)
 		{ KVM_EXIT_NMI, "machine check" },
 		{ KVM_EXIT_FAIL_ENTRY, "hardware reason 0x700" },
 		{ KVM_EXIT_INTERNAL_ERROR, "internal error 1792" },
+		{ KVM_EXIT_IO, "unknown reason 2" },
+		{ KVM_EXIT_PAPR_HCALL + 1, "unknown reason 20" },
 		{ KVM_EXIT_RISCV_SBI, "unknown reason" },
 		{ 1000, "unknown reason 1000" },
 		{ UINT32_MAX, "unknown reason" },

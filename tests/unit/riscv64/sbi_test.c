@@ -297,6 +297,20 @@ static void bad_ranges_are_refused(void **state)
 	assert_int_equal(f->console.calls, 0);
 }
 
+/* However much has been typed, and however much room the guest has. */
+static void read_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	static char typed[PIECE + 101];
+
+	memset(typed, 'x', PIECE + 100);
+	f->console.in = typed;
+	assert_ret(dbcn(f, DBCN_READ, RAM_SIZE, LAYOUT_RAM_BASE, 0),
+		   SBI_SUCCESS, PIECE);
+	assert_ret(dbcn(f, DBCN_READ, PIECE, LAYOUT_RAM_BASE, 0), SBI_SUCCESS,
+		   100);
+}
+
 static void read_fills_what_there_is(void **state)
 {
 	struct fixture *f = *state;
@@ -433,6 +447,7 @@ int main(void)
 		TEST(one_call_moves_a_bounded_piece),
 		TEST(empty_ranges_do_nothing),
 		TEST(bad_ranges_are_refused),
+		TEST(read_is_bounded),
 		TEST(read_fills_what_there_is),
 		TEST(read_marks_pages_dirty),
 		TEST(write_byte),
