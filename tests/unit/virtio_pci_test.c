@@ -286,6 +286,7 @@ static void test_queue_registers(void **state)
 	select_queue(f, 0);
 	assert_int_equal(get(f, QUEUE_ENABLE, 2), 1);
 	set(f, QUEUE_ENABLE, 2, 0);
+	assert_int_equal(get(f, QUEUE_ENABLE, 2), 1);
 	set(f, QUEUE_ENABLE, 2, 2);
 	assert_int_equal(get(f, QUEUE_ENABLE, 2), 1);
 }

@@ -357,9 +357,14 @@ static void level_is_sent_until_it_falls(void **state)
 	drive(f, LSI, false);
 	eoi(f, 0, word(OPEN, LSI));
 	assert_told_nothing();
-	/* One that falls before it was taken is withdrawn. */
+	/* It stays, and nobody says so again. */
 	drive(f, LSI, true);
 	assert_told(0, true);
+	assert_int_equal(xirr(f, 0), word(OPEN, LSI));
+	assert_told(0, false);
+	eoi(f, 0, word(OPEN, LSI));
+	assert_told(0, true);
+	/* One that falls before it was taken is withdrawn. */
 	drive(f, LSI, false);
 	assert_told(0, false);
 	assert_int_equal(xirr(f, 0), word(OPEN, 0));
@@ -598,6 +603,8 @@ static void bad_sources(void **state)
 				H_PARAMETER);
 	}
 	assert_told_nothing();
+	assert_int_equal(hcall2(f, 0, H_EOI, word(9, 0x10000 | VTY), 0),
+			 H_PARAMETER);
 	assert_int_equal(hcall2(f, 0, H_EOI, word(9, 0x1300), 0), H_PARAMETER);
 	assert_int_equal(xirr(f, 0), word(9, 0));
 }
