@@ -10,11 +10,17 @@
 /** fake_host_mem - RAM that is enough for the kernel, as --mem takes it */
 extern const char *const fake_host_mem;
 
-/** fake_host_irqchips - Names for --irqchip that work here; ends with NULL */
+/**
+ * fake_host_irqchips - Names for --irqchip that work after fake_host_offer();
+ * ends with NULL
+ */
 extern const char *const fake_host_irqchips[];
 
 /** fake_host_init() - fake_kvm_reset(), and what a good host has */
 void fake_host_init(void);
+
+/** fake_host_offer() - All of fake_host_irqchips can be made */
+void fake_host_offer(void);
 
 /** fake_host_kernel() - A new memory file with a kernel that can be loaded */
 int fake_host_kernel(void);

@@ -18,7 +18,7 @@
 #define FAKE_MAX_VCPUS    8
 #define FAKE_MAX_REGS     512
 #define FAKE_MAX_EXITS    64
-#define FAKE_MAX_ATTRS    256
+#define FAKE_MAX_ATTRS    512
 #define FAKE_MAX_BINDINGS 64
 #define FAKE_MAX_CALLS    16
 #define FAKE_MAX_ENABLED  64

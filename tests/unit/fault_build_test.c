@@ -5,30 +5,8 @@
  * is one line of text and a status of its kind, and nothing is left behind.
  */
 #include "devices/virtio.h"
-#include "tests/fakes/fail_nth.h"
 #include "tests/fakes/fake_driver.h"
-#include "tests/unit/fault_fixture.h"
-#include "vmm/snapshot.h"
-
-#define MAX_NTH 4000
-
-/**
- * struct faults - A kind of failure
- * @arm: make the Nth from now fail; 0: none
- * @hit: whether that was reached
- * @what: which it was
- */
-struct faults {
-	void (*arm)(unsigned nth);
-	bool (*hit)(void);
-	const char *(*what)(void);
-};
-
-static const struct faults library = {
-	.arm = fail_nth_arm,
-	.hit = fail_nth_hit,
-	.what = fail_nth_what,
-};
+#include "tests/unit/fault_each.h"
 
 static void arm_kvm(unsigned nth)
 {
@@ -57,60 +35,10 @@ static const struct faults kvm_io = {
 	.what = what_kvm,
 };
 
-/* What a life goes through; false: it could not, and @err says why. */
-typedef int life_fn(struct fixture *f, struct vm_config *cfg,
-		    struct error *err);
-
 static int parse_only(struct fixture *f, struct vm_config *cfg,
 		      struct error *err)
 {
 	return parse(f, cfg, err);
-}
-
-static int run_lives(struct fixture *f, struct vm_config *cfg,
-		     const struct fake_exit *exits, unsigned count,
-		     struct error *err)
-{
-	struct vm_result result = { 0 };
-	struct vm *vm = NULL;
-	int ret = parse(f, cfg, err);
-
-	fake_kvm_script(0, exits, count);
-	if (ret == 0)
-		ret = vm_create(cfg, &f->log, &vm, err);
-	if (ret == 0)
-		ret = vm_run(vm, &result, err);
-	vm_destroy(vm);
-	if (ret < 0)
-		return ret;
-	/* A guest that could not go on is an end of its own. */
-	assert_true(result.stop == VM_STOP_POWEROFF ||
-		    result.stop == VM_STOP_CRASH);
-	assert_true(result.text[0] != '\0');
-	assert_null(strchr(result.text, '\n'));
-	if (result.stop == VM_STOP_POWEROFF)
-		assert_int_equal(result.reboots, count - 1);
-	return result.stop == VM_STOP_POWEROFF ? 0 : 1;
-}
-
-static int one_life(struct fixture *f, struct vm_config *cfg, struct error *err)
-{
-	static const struct fake_exit exits[] = {
-		{ exit_finish, NULL, ARG(FINISH_PASS) },
-	};
-
-	return run_lives(f, cfg, exits, ARRAY_SIZE(exits), err);
-}
-
-static int two_lives(struct fixture *f, struct vm_config *cfg,
-		     struct error *err)
-{
-	static const struct fake_exit exits[] = {
-		{ exit_finish, NULL, ARG(FINISH_RESET) },
-		{ exit_finish, NULL, ARG(FINISH_PASS) },
-	};
-
-	return run_lives(f, cfg, exits, ARRAY_SIZE(exits), err);
 }
 
 static int restore(struct vm *vm, const struct snap_writer *w,
@@ -156,80 +84,8 @@ static int saved_life(struct fixture *f, struct vm_config *cfg,
 }
 
 /*
- * No failure of the host is the user's mistake, nor does it mean that there is
- * no KVM but where that was asked for.
- */
-static void check_error(const struct faults *faults, unsigned nth, int ret,
-			const struct error *err)
-{
-	if (err->text[0] == '\0' || strchr(err->text, '\n') != NULL)
-		fail_msg("call %u, %s: not one line: '%s'", nth, faults->what(),
-			 err->text);
-	if (err->code != ret)
-		fail_msg("call %u, %s: %d is not %d: %s", nth, faults->what(),
-			 err->code, ret, err->text);
-	if (err->status != EXIT_STATUS_ERROR &&
-	    err->status != EXIT_STATUS_NO_KVM)
-		fail_msg("call %u, %s: status %d: %s", nth, faults->what(),
-			 (int)err->status, err->text);
-}
-
-/* Return: whether it failed. */
-static bool try_life(struct fixture *f, life_fn *life,
-		     const struct faults *faults, unsigned nth, bool *hit)
-{
-	struct vm_config cfg = { 0 };
-	struct error err = { 0 };
-
-	faults->arm(nth);
-	int ret = life(f, &cfg, &err);
-	*hit = nth != 0 && faults->hit();
-	faults->arm(0);
-	config_free(&cfg);
-	if (!*hit && ret != 0)
-		fail_msg("%u: without any failure: %s", nth, err.text);
-	if (ret < 0)
-		check_error(faults, nth, ret, &err);
-	return ret != 0;
-}
-
-/* An emulated processor takes its time: there, only some of the calls fail. */
-static unsigned stride(void)
-{
-	return getenv("UNDER_QEMU_USER") != NULL ? 11 : 1;
-}
-
-/* @least: so many of the failures have to end it */
-static void fail_each(const char *options, life_fn *life,
-		      const struct faults *faults, unsigned least)
-{
-	struct fixture f;
-	unsigned failures = 0, tries = 0;
-	bool hit;
-
-	fixture_init(&f, options);
-	try_life(&f, life, faults, 0, &hit);
-	unsigned fds = count_fds();
-
-	hit = true;
-	for (unsigned nth = 1; hit && nth < MAX_NTH; nth += stride()) {
-		tries++;
-		failures += try_life(&f, life, faults, nth, &hit);
-		if (fake_kvm_open_fds() != 0 || count_fds() != fds)
-			fail_msg("call %u, %s: a descriptor is left", nth,
-				 faults->what());
-	}
-	assert_false(hit);
-	if (failures < least / stride())
-		fail_msg("%u of %u calls ended it", failures, tries - 1);
-	print_message("# %s: %u calls failed, %u of them ended it\n", options,
-		      tries - 1, failures);
-	fixture_end(&f);
-}
-
-/*
  * The machines: all devices, over each transport, and both interrupt
- * controllers where there are two that the fake can be.
+ * controllers.
  */
 
 #define DEVICES                                                      \
@@ -240,16 +96,16 @@ static void each_machine(life_fn *life, const struct faults *faults,
 			 unsigned least)
 {
 	static const char *const transports[] = { "mmio", "pci" };
-	unsigned n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(transports); i++) {
-		char options[256];
+		for (unsigned n = 0; fake_host_irqchips[n] != NULL; n++) {
+			char options[256];
 
-		snprintf(options, sizeof(options),
-			 DEVICES " --virtio-transport %s --irqchip %s",
-			 transports[i], fake_host_irqchips[n]);
-		fail_each(options, life, faults, least);
-		n += fake_host_irqchips[n + 1] != NULL;
+			snprintf(options, sizeof(options),
+				 DEVICES " --virtio-transport %s --irqchip %s",
+				 transports[i], fake_host_irqchips[n]);
+			fail_each(options, life, faults, least);
+		}
 	}
 }
 

@@ -119,9 +119,9 @@ static inline int parse(struct fixture *f, struct vm_config *cfg,
 	return config_parse(cfg, split(words, argv), argv, err);
 }
 
-static inline unsigned count_fds(void)
+static inline unsigned count_entries(const char *path)
 {
-	DIR *dir = opendir("/proc/self/fd");
+	DIR *dir = opendir(path);
 	unsigned n = 0;
 
 	assert_non_null(dir);
@@ -129,6 +129,11 @@ static inline unsigned count_fds(void)
 		n++;
 	closedir(dir);
 	return n;
+}
+
+static inline unsigned count_fds(void)
+{
+	return count_entries("/proc/self/fd");
 }
 
 static inline const char *log_text(struct fixture *f)

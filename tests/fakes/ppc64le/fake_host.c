@@ -46,6 +46,11 @@ void fake_host_init(void)
 }
 
 /* An ELF file of one segment that is loaded to address 0. */
+void fake_host_offer(void)
+{
+	/* fake_host_init() has done it. */
+}
+
 int fake_host_kernel(void)
 {
 	struct {
