@@ -192,12 +192,17 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
 	$(Q)$(CC) $(LDFLAGS_ALL) $(TEST_LDFLAGS) -o $@ $^ $(LIBS) -lcmocka
 
 # Calls of the C library that these tests make fail (tests/fakes/fail_nth.h).
-FAIL_CALLS := calloc malloc realloc strdup strndup open fcntl pipe2 fstat \
-              pread eventfd epoll_create1 epoll_ctl timerfd_create mmap \
-              madvise pthread_create
-FAIL_TESTS := $(ARCH)/vm_test fault_build_test
+FAIL_CALLS := calloc malloc realloc strdup strndup open __open_2 fopen fcntl \
+              pipe2 stat fstat pread eventfd epoll_create1 epoll_ctl \
+              timerfd_create mmap madvise memfd_create pthread_create
+FAIL_TESTS := $(ARCH)/vm_test fault_build_test fault_devices_test
 $(FAIL_TESTS:%=$(B)/tests/unit/%): \
 	TEST_LDFLAGS += $(FAIL_CALLS:%=-Wl,--wrap=%)
+
+# Calls about what tests/fakes/fake_devices.h has.
+DEVICE_CALLS := ioctl if_nametoindex
+$(B)/tests/unit/fault_devices_test: \
+	TEST_LDFLAGS += $(DEVICE_CALLS:%=-Wl,--wrap=%)
 
 $(B)/tests/libfakes.a: $(FAKE_OBJS)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^

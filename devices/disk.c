@@ -66,26 +66,33 @@ static enum exit_status open_status(int code)
 	return EXIT_STATUS_ERROR;
 }
 
-static int open_path(const struct disk_config *cfg, struct error *err)
+static int path_error(const struct disk_config *cfg, int code,
+		      struct error *err)
 {
-	/* O_NONBLOCK: a FIFO without a writer must not hold us up. */
-	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
-	struct stat st;
-
-	flags |= cfg->read_only ? O_RDONLY : O_RDWR;
-	if (!cfg->read_only && !cfg->share && stat(cfg->path, &st) == 0 &&
-	    S_ISBLK(st.st_mode))
-		flags |= O_EXCL;
-
-	int fd = open(cfg->path, flags);
-	if (fd >= 0)
-		return fd;
-
-	int code = errno;
 	return error_set(err, -code, open_status(code),
 			 "cannot open disk '%s'%s: %s; %s", cfg->path,
 			 cfg->read_only ? "" : " for reading and writing",
 			 strerror(code), open_hint(code, cfg->read_only));
+}
+
+static int open_path(const struct disk_config *cfg, struct error *err)
+{
+	/* O_NONBLOCK: a FIFO without a writer must not hold us up. */
+	int flags = O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	bool alone = !cfg->read_only && !cfg->share;
+	struct stat st;
+
+	/* What cannot be looked at might be a device that is mounted. */
+	if (alone && stat(cfg->path, &st) < 0)
+		return path_error(cfg, errno, err);
+	flags |= cfg->read_only ? O_RDONLY : O_RDWR;
+	if (alone && S_ISBLK(st.st_mode))
+		flags |= O_EXCL;
+
+	int fd = open(cfg->path, flags);
+	if (fd < 0)
+		return path_error(cfg, errno, err);
+	return fd;
 }
 
 /* Ways to open a descriptor in which it is of no use here. */

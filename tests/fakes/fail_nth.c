@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -15,6 +16,8 @@
 #include <sys/stat.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
+
+#include "tests/fakes/fake_files.h"
 
 static struct {
 	unsigned calls;
@@ -80,12 +83,13 @@ WRAP(int, -1, ENOMEM, epoll_ctl,
 WRAP(int, -1, EMFILE, timerfd_create, (clockid_t clock, int flags),
      (clock, flags))
 WRAP(int, -1, EMFILE, pipe2, (int fds[2], int flags), (fds, flags))
-WRAP(int, -1, EIO, fstat, (int fd, struct stat *st), (fd, st))
 WRAP(void *, MAP_FAILED, ENOMEM, mmap,
      (void *addr, size_t len, int prot, int flags, int fd, off_t off),
      (addr, len, prot, flags, fd, off))
 WRAP(int, -1, ENOMEM, madvise, (void *addr, size_t len, int advice),
      (addr, len, advice))
+WRAP(int, -1, EMFILE, memfd_create, (const char *name, unsigned flags),
+     (name, flags))
 WRAP(int, EAGAIN, EAGAIN, pthread_create,
      (pthread_t * thread, const pthread_attr_t *attr, void *(*fn)(void *),
       void *arg),
@@ -104,12 +108,47 @@ ssize_t __wrap_pread(int fd, void *buf, size_t len, off_t off)
 	return -1;
 }
 
+int __real_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st);
+int __wrap_fstat(int fd, struct stat *st)
+{
+	if (fails("fstat", EIO) || __real_fstat(fd, st) < 0)
+		return -1;
+	fake_files_pretend(st);
+	return 0;
+}
+
+int __real_stat(const char *path, struct stat *st);
+int __wrap_stat(const char *path, struct stat *st);
+int __wrap_stat(const char *path, struct stat *st)
+{
+	char buf[FAKE_PATH];
+
+	if (fails("stat", EIO) ||
+	    __real_stat(fake_files_path(path, 0, buf), st) < 0)
+		return -1;
+	fake_files_pretend(st);
+	return 0;
+}
+
+FILE *__real_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode);
+FILE *__wrap_fopen(const char *path, const char *mode)
+{
+	char buf[FAKE_PATH];
+
+	if (fails("fopen", EMFILE))
+		return NULL;
+	return __real_fopen(fake_files_path(path, 0, buf), mode);
+}
+
 /* Those below take what they need only. */
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
+	char buf[FAKE_PATH];
 	mode_t mode = 0;
 	va_list args;
 
@@ -119,7 +158,16 @@ int __wrap_open(const char *path, int flags, ...)
 	if ((flags & O_CREAT) != 0)
 		mode = va_arg(args, mode_t);
 	va_end(args);
-	return __real_open(path, flags, mode);
+	/* None of them is a device that could be had for oneself. */
+	path = fake_files_path(path, flags, buf);
+	return __real_open(path, flags & ~O_EXCL, mode);
+}
+
+/* What the C library's headers make of open() with _FORTIFY_SOURCE. */
+int __wrap___open_2(const char *path, int flags);
+int __wrap___open_2(const char *path, int flags)
+{
+	return __wrap_open(path, flags);
 }
 
 int __real_fcntl(int fd, int cmd, ...);
@@ -129,6 +177,8 @@ int __wrap_fcntl(int fd, int cmd, ...)
 	va_list args;
 
 	if (cmd == F_DUPFD_CLOEXEC && fails("fcntl", EMFILE))
+		return -1;
+	if (cmd == F_OFD_SETLK && fails("F_OFD_SETLK", ENOLCK))
 		return -1;
 	va_start(args, cmd);
 	void *arg = va_arg(args, void *);
