@@ -32,17 +32,28 @@ static int open_error(const char *option, const char *name, int code,
 			  option, name, strerror(-code), todo);
 }
 
-/* What TUNSETIFF means by an error depends on what there is by that name. */
-static int attach_error(const char *option, const char *name, bool exists,
+/* Return: 1: there is one, 0: there is none, or negative errno: who knows. */
+static int look_for(const char *name)
+{
+	if (if_nametoindex(name) != 0)
+		return 1;
+	return errno == ENODEV ? 0 : -errno;
+}
+
+/*
+ * What TUNSETIFF means by an error depends on what there is by that name;
+ * @exists is what look_for() said.
+ */
+static int attach_error(const char *option, const char *name, int exists,
 			int code, struct error *err)
 {
-	if (code == -EPERM && !exists)
+	if (code == -EPERM && exists == 0)
 		return error_host(err, code,
 				  "%s: there is no interface %s, and making "
 				  "it is not permitted; make it with `ip "
 				  "tuntap add dev %s mode tap user $USER`",
 				  option, name, name);
-	if (code == -EPERM)
+	if (code == -EPERM && exists > 0)
 		return error_host(err, code,
 				  "%s: interface %s does not belong to this "
 				  "user; make it anew with `ip tuntap add dev "
@@ -53,7 +64,7 @@ static int attach_error(const char *option, const char *name, bool exists,
 				  "%s: interface %s is in use by another "
 				  "process; end that, or give another tap",
 				  option, name);
-	if (code == -EINVAL && exists)
+	if (code == -EINVAL && exists > 0)
 		return error_host(err, code,
 				  "%s: interface %s is not a tap; make one "
 				  "with `ip tuntap add dev NAME mode tap user "
@@ -82,7 +93,9 @@ static int attach(int fd, const char *name)
 	return -errno;
 }
 
-static void probe_offloads(struct tap *tap)
+/* In the end there are none: the guest has not asked for any yet. */
+static int probe_offloads(struct tap *tap, const char *option,
+			  struct error *err)
 {
 	static const unsigned wanted[] = { TAP_CSUM, TAP_CSUM | TAP_TSO4,
 					   TAP_CSUM | TAP_TSO6 };
@@ -93,7 +106,14 @@ static void probe_offloads(struct tap *tap)
 		    0)
 			tap->offloads |= wanted[i];
 	}
-	tap_set_offload(tap, 0);
+
+	int ret = tap_set_offload(tap, 0);
+	if (ret < 0)
+		return error_host(err, ret,
+				  "%s: cannot switch the offloads of interface "
+				  "%s off: %s; hand over another tap",
+				  option, tap->name, strerror(-ret));
+	return 0;
 }
 
 /* The header is that of virtio 1.x: 12 bytes, little-endian everywhere. */
@@ -120,7 +140,7 @@ static int set_up(struct tap *tap, const char *option, struct error *err)
 
 	int ret = set_header(tap, option, err);
 	if (ret == 0)
-		probe_offloads(tap);
+		ret = probe_offloads(tap, option, err);
 	return ret;
 }
 
@@ -134,13 +154,13 @@ int tap_open(struct tap *tap, const char *option, const char *name,
 	if (tap->fd < 0)
 		return open_error(option, tap->name, -errno, err);
 
-	bool exists = if_nametoindex(tap->name) != 0;
+	int exists = look_for(tap->name);
 	int ret = attach(tap->fd, tap->name);
 	if (ret < 0) {
 		attach_error(option, tap->name, exists, ret, err);
 		goto err_close;
 	}
-	tap->created = !exists;
+	tap->created = exists == 0;
 	ret = set_up(tap, option, err);
 	if (ret < 0)
 		goto err_close;
