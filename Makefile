@@ -195,7 +195,8 @@ $(B)/tests/unit/%_test: $(B)/tests/unit/%_test.o $(B)/tests/libfakes.a \
 FAIL_CALLS := calloc malloc realloc strdup strndup open __open_2 fopen fcntl \
               pipe2 stat fstat pread eventfd epoll_create1 epoll_ctl \
               timerfd_create mmap madvise memfd_create pthread_create
-FAIL_TESTS := $(ARCH)/vm_test fault_build_test fault_devices_test
+FAIL_TESTS := $(ARCH)/vm_test fault_build_test fault_devices_test \
+              fault_sandbox_test
 $(FAIL_TESTS:%=$(B)/tests/unit/%): \
 	TEST_LDFLAGS += $(FAIL_CALLS:%=-Wl,--wrap=%)
 
@@ -203,6 +204,14 @@ $(FAIL_TESTS:%=$(B)/tests/unit/%): \
 DEVICE_CALLS := ioctl if_nametoindex
 $(B)/tests/unit/fault_devices_test: \
 	TEST_LDFLAGS += $(DEVICE_CALLS:%=-Wl,--wrap=%)
+
+# Calls that tests/fakes/fake_rights.h writes down.
+RIGHTS_CALLS := prctl syscall setrlimit getrlimit unshare setns mount umount2 \
+                chdir dup3 fork setpgid geteuid sigaction fgetpwent fgetgrent \
+                seccomp_init seccomp_rule_add_array \
+                seccomp_export_bpf
+$(B)/tests/unit/fault_sandbox_test: \
+	TEST_LDFLAGS += $(RIGHTS_CALLS:%=-Wl,--wrap=%)
 
 $(B)/tests/libfakes.a: $(FAKE_OBJS)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^

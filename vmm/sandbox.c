@@ -30,9 +30,17 @@
 /* Landlock's rights of its first version; each later one only adds some. */
 #define LANDLOCK_FS_V1 ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 
+/**
+ * struct sandbox - What was found out, and made, beforehand
+ * @layers: SANDBOX_* that are in force
+ * @landlock: what the kernel said to the question; as landlock_version()
+ * @seccomp: the same; as ask_seccomp()
+ */
 struct sandbox {
 	struct log *log;
 	unsigned layers;
+	int landlock;
+	int seccomp;
 	int ruleset_fd;
 	int main_ruleset_fd;
 	struct sandbox_filter filters[SANDBOX_GUARD];
@@ -171,18 +179,23 @@ static int ask_seccomp(void)
 	return 0;
 }
 
-unsigned sandbox_layers(void)
+static unsigned layers_of(int landlock, int seccomp)
 {
 	unsigned layers = SANDBOX_NO_NEW_PRIVS | SANDBOX_CAPABILITIES;
 
-	if (landlock_version() > 0)
+	if (landlock > 0)
 		layers |= SANDBOX_LANDLOCK;
-	if (ask_seccomp() == 0)
+	if (seccomp == 0)
 		layers |= SANDBOX_SECCOMP;
 	return layers;
 }
 
-static uint64_t known_rights(void)
+unsigned sandbox_layers(void)
+{
+	return layers_of(landlock_version(), ask_seccomp());
+}
+
+static uint64_t known_rights(int version)
 {
 	/* What each version added; its headers may be older than the kernel. */
 	static const struct {
@@ -196,17 +209,17 @@ static uint64_t known_rights(void)
 	uint64_t rights = LANDLOCK_FS_V1 | LANDLOCK_ACCESS_FS_MAKE_SYM;
 
 	for (size_t i = 0; i < ARRAY_SIZE(added); i++) {
-		if (landlock_version() >= added[i].version)
+		if (version >= added[i].version)
 			rights |= added[i].right;
 	}
 	return rights;
 }
 
 /* Every right of the file system that is known is denied everywhere. */
-static int make_ruleset(int *fd, struct error *err)
+static int make_ruleset(int version, int *fd, struct error *err)
 {
 	const struct landlock_ruleset_attr attr = {
-		.handled_access_fs = known_rights(),
+		.handled_access_fs = known_rights(version),
 	};
 
 	*fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr), 0);
@@ -223,8 +236,10 @@ static int make_rulesets(struct sandbox *sb, struct error *err)
 	if (!(sb->layers & SANDBOX_LANDLOCK))
 		return 0;
 
-	int ret = make_ruleset(&sb->ruleset_fd, err);
-	return ret < 0 ? ret : make_ruleset(&sb->main_ruleset_fd, err);
+	int ret = make_ruleset(sb->landlock, &sb->ruleset_fd, err);
+	if (ret == 0)
+		ret = make_ruleset(sb->landlock, &sb->main_ruleset_fd, err);
+	return ret;
 }
 
 int sandbox_may_remove(struct sandbox *sb, int folder, struct error *err)
@@ -252,17 +267,52 @@ int sandbox_set_jail(struct sandbox *sb, struct jail *jail, struct error *err)
 		return 0;
 	return error_host(err, -EPERM,
 			  "--user and --jail need seccomp, which cannot be "
-			  "used here; leave them out, or look into "
-			  "`privet host`");
+			  "used here: %s; leave them out, or look into "
+			  "`privet host`",
+			  strerror(-sb->seccomp));
 }
 
 /* What a kernel says that does not have it: not built in, off, or old. */
 static bool is_absent(int error)
 {
-	return error == -ENOSYS || error == -EOPNOTSUPP || error == -EINVAL;
+	return error == 0 || error == -ENOSYS || error == -EOPNOTSUPP ||
+	       error == -EINVAL;
 }
 
-/* Another error is that of somebody who forbids it, such as a container. */
+/* Somebody forbids it, such as a container's filter. */
+static bool is_forbidden(int error)
+{
+	return error == -EPERM || error == -EACCES;
+}
+
+static int check_answer(const char *layer, int answer, struct error *err)
+{
+	if (is_absent(answer) || is_forbidden(answer))
+		return 0;
+	return error_host(err, answer,
+			  "sandbox: cannot tell whether there is %s: %s; "
+			  "--sandbox off runs without",
+			  layer, strerror(-answer));
+}
+
+/*
+ * Once: a second answer might be another one. What is neither missing nor
+ * forbidden is there, and nobody is to go without it for want of memory.
+ */
+static int find_layers(struct sandbox *sb, struct error *err)
+{
+	int ret = 0;
+
+	sb->landlock = landlock_version();
+	sb->seccomp = ask_seccomp();
+	sb->layers = layers_of(sb->landlock, sb->seccomp);
+	if (!(sb->layers & SANDBOX_LANDLOCK))
+		ret = check_answer("Landlock", sb->landlock, err);
+	if (ret == 0 && !(sb->layers & SANDBOX_SECCOMP))
+		ret = check_answer("seccomp", sb->seccomp, err);
+	return ret;
+}
+
 static void warn_refused(const struct sandbox *sb, const char *layer, int error)
 {
 	log_warning(sb->log,
@@ -273,17 +323,15 @@ static void warn_refused(const struct sandbox *sb, const char *layer, int error)
 
 static void warn_missing(const struct sandbox *sb)
 {
-	int seccomp = ask_seccomp(), landlock = landlock_version();
-
-	if (seccomp < 0 && !is_absent(seccomp))
-		warn_refused(sb, "seccomp", seccomp);
-	else if (seccomp < 0)
+	if (is_forbidden(sb->seccomp))
+		warn_refused(sb, "seccomp", sb->seccomp);
+	else if (sb->seccomp < 0)
 		log_warning(sb->log,
 			    "sandbox: this host's kernel has no seccomp: the "
 			    "monitor runs with all system calls");
-	if (landlock < 0 && !is_absent(landlock))
-		warn_refused(sb, "Landlock", landlock);
-	else if (landlock <= 0)
+	if (is_forbidden(sb->landlock))
+		warn_refused(sb, "Landlock", sb->landlock);
+	else if (sb->landlock <= 0)
 		log_info(sb->log, "sandbox: this host's kernel has no "
 				  "Landlock: seccomp has to do");
 }
@@ -296,10 +344,11 @@ int sandbox_create(const struct sandbox_rule *arch_rules, struct log *log,
 		return error_nomem(err, "the sandbox");
 
 	sb->log = log;
-	sb->layers = sandbox_layers();
 	sb->ruleset_fd = -1;
 	sb->main_ruleset_fd = -1;
-	int ret = catch_violations(err);
+	int ret = find_layers(sb, err);
+	if (ret == 0)
+		ret = catch_violations(err);
 	if (ret == 0)
 		ret = compile_all(sb, arch_rules, err);
 	if (ret == 0)
@@ -336,14 +385,18 @@ int sandbox_drop_capabilities(void)
 	return syscall(SYS_capset, &header, data) < 0 ? -errno : 0;
 }
 
-/* While there is the right to do so: nothing that is executed gets them. */
-static void drop_bounding_set(void)
+/* Where this user may: nothing that is executed gets them. */
+static int drop_bounding_set(void)
 {
-	/* -EINVAL: a kernel without ambient capabilities. */
+	unsigned long cap = 0;
+
+	/* No matter if it fails: they go with the others. */
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
-	     cap++)
-		prctl(PR_CAPBSET_DROP, cap, 0, 0, 0);
+	while (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0 &&
+	       prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) >= 0)
+		cap++;
+	/* Beyond the last one: -EINVAL. */
+	return errno == EINVAL || errno == EPERM ? 0 : -errno;
 }
 
 static int restrict_files(const struct sandbox *sb, enum sandbox_role role)
@@ -361,9 +414,12 @@ static int restrict_files(const struct sandbox *sb, enum sandbox_role role)
 static int enter_inherited(const struct sandbox *sb, enum sandbox_role role,
 			   const char **what)
 {
-	drop_bounding_set();
+	*what = "bounding set";
+	int ret = drop_bounding_set();
+	if (ret < 0)
+		return ret;
 	*what = "--jail, --user";
-	int ret = jail_enter_thread(sb->jail);
+	ret = jail_enter_thread(sb->jail);
 	if (ret < 0)
 		return ret;
 	*what = "capabilities";
@@ -413,13 +469,16 @@ int sandbox_enter(struct sandbox *sb, enum sandbox_role role, struct error *err)
 	return 0;
 }
 
-/* Return: how many descriptors are open below the limit, as poll() sees it. */
-static rlim_t highest_fd(void)
+/*
+ * Return: how many descriptors are open below the limit, as poll() sees it;
+ * the limit if all of them are.
+ */
+static rlim_t highest_fd(rlim_t limit)
 {
 	int fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
 
 	if (fd < 0)
-		return 0;
+		return limit;
 	close(fd);
 	return (rlim_t)fd;
 }
@@ -438,8 +497,10 @@ int sandbox_enter_process(struct sandbox *sb, struct error *err)
 				  "sandbox: cannot limit the process: %s",
 				  strerror(errno));
 
-	rlim_t wanted = highest_fd() + SPARE_FDS;
-	if (files.rlim_cur < wanted)
+	rlim_t wanted = highest_fd(files.rlim_cur);
+	if (files.rlim_cur - wanted > SPARE_FDS)
+		wanted += SPARE_FDS;
+	else
 		wanted = files.rlim_cur;
 	files = (struct rlimit){ .rlim_cur = wanted, .rlim_max = wanted };
 	if (setrlimit(RLIMIT_NOFILE, &files) < 0)
