@@ -33,6 +33,9 @@
 #include "vmm/fds.h"
 #include "vmm/term.h"
 
+#define USERS  "/etc/passwd"
+#define GROUPS "/etc/group"
+
 /**
  * struct jail - What is left to do
  * @folder: not owned; NULL: files and network stay
@@ -157,9 +160,13 @@ static int be_parent(const struct parent *p, pid_t child, int *out,
 			  WTERMSIG(status), strsignal(WTERMSIG(status)));
 }
 
-static void be_child(const struct parent *p)
+static int be_child(const struct parent *p, struct error *err)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return error_host(err, -errno,
+				  "--jail: cannot make the monitor end with "
+				  "its parent: %s",
+				  strerror(errno));
 	if (!p->tty)
 		setpgid(0, 0);
 	/*
@@ -172,6 +179,7 @@ static void be_child(const struct parent *p)
 			sigaddset(&wait, passed_on[i].nr);
 	}
 	sigprocmask(SIG_SETMASK, &wait, NULL);
+	return 0;
 }
 
 /*
@@ -187,7 +195,7 @@ static int join_cgroup(const char *folder, struct error *err)
 	if (len > 0 && (size_t)len < sizeof(path)) {
 		int fd = open(path, O_WRONLY | O_CLOEXEC);
 
-		ret = fd < 0 || write(fd, "0", 1) != 1 ? -errno : 0;
+		ret = fd < 0 || write(fd, "0", 1) < 0 ? -errno : 0;
 		if (fd >= 0)
 			close(fd);
 	}
@@ -239,49 +247,65 @@ int jail_start(const struct jail_config *cfg, int *status, struct error *err)
 				  strerror(errno));
 	if (child > 0)
 		return be_parent(&parent, child, status, err);
-	be_child(&parent);
-	return 0;
+	return be_child(&parent, err);
 }
 
 /*
  * When everything is open.
  */
 
-/* Not getpwnam(): it needs shared libraries, which this program has not. */
-static bool find_user(const char *name, struct jail *jail)
+/*
+ * Not getpwnam(): it needs shared libraries, which this program has not.
+ *
+ * Return: 0; -ENOENT: there is none, or no file; another negative errno: that
+ * cannot be told.
+ */
+static int find_user(const char *name, struct jail *jail)
 {
-	FILE *in = fopen("/etc/passwd", "re");
+	FILE *in = fopen(USERS, "re");
 	const struct passwd *entry;
-	bool found = false;
+	int ret = -ENOENT;
 
-	/* cppcheck-suppress fgetpwentCalled ; there is one thread yet */
-	while (in != NULL && !found && (entry = fgetpwent(in)) != NULL) {
-		found = strcmp(entry->pw_name, name) == 0;
-		if (found) {
-			jail->uid = entry->pw_uid;
-			jail->gid = entry->pw_gid;
-		}
+	if (in == NULL)
+		return -errno;
+	do {
+		errno = 0;
+		/* cppcheck-suppress fgetpwentCalled ; there is one thread */
+		entry = fgetpwent(in);
+	} while (entry != NULL && strcmp(entry->pw_name, name) != 0);
+	if (entry != NULL) {
+		jail->uid = entry->pw_uid;
+		jail->gid = entry->pw_gid;
+		ret = 0;
+	} else if (errno != 0) {
+		ret = -errno;
 	}
-	if (in != NULL)
-		fclose(in);
-	return found;
+	fclose(in);
+	return ret;
 }
 
-static bool find_group(const char *name, gid_t *gid)
+/* Return: as find_user(). */
+static int find_group(const char *name, gid_t *gid)
 {
-	FILE *in = fopen("/etc/group", "re");
+	FILE *in = fopen(GROUPS, "re");
 	const struct group *entry;
-	bool found = false;
+	int ret = -ENOENT;
 
-	/* cppcheck-suppress fgetgrentCalled ; there is one thread yet */
-	while (in != NULL && !found && (entry = fgetgrent(in)) != NULL) {
-		found = strcmp(entry->gr_name, name) == 0;
-		if (found)
-			*gid = entry->gr_gid;
+	if (in == NULL)
+		return -errno;
+	do {
+		errno = 0;
+		/* cppcheck-suppress fgetgrentCalled ; there is one thread */
+		entry = fgetgrent(in);
+	} while (entry != NULL && strcmp(entry->gr_name, name) != 0);
+	if (entry != NULL) {
+		*gid = entry->gr_gid;
+		ret = 0;
+	} else if (errno != 0) {
+		ret = -errno;
 	}
-	if (in != NULL)
-		fclose(in);
-	return found;
+	fclose(in);
+	return ret;
 }
 
 static bool parse_id(const char *text, unsigned *id)
@@ -296,26 +320,41 @@ static bool parse_id(const char *text, unsigned *id)
 	       value < UINT_MAX;
 }
 
-static int set_user(struct jail *jail, const char *text, struct error *err)
+/* Return: as find_user(). */
+static int look_up(struct jail *jail, const char *text)
 {
 	char name[128];
 	const char *colon = strchr(text, ':');
 	size_t len = colon != NULL ? (size_t)(colon - text) : strlen(text);
-	bool good = len < sizeof(name);
+	int ret = 0;
 
-	memcpy(name, text, min_size(len, sizeof(name) - 1));
-	name[min_size(len, sizeof(name) - 1)] = '\0';
-	if (good && parse_id(name, &jail->uid))
-		good = colon != NULL;
-	else
-		good = good && find_user(name, jail);
-	if (good && colon != NULL && !parse_id(colon + 1, &jail->gid))
-		good = find_group(colon + 1, &jail->gid);
-	if (!good)
+	if (len >= sizeof(name))
+		return -ENOENT;
+	memcpy(name, text, len);
+	name[len] = '\0';
+	if (!parse_id(name, &jail->uid))
+		ret = find_user(name, jail);
+	else if (colon == NULL)
+		ret = -ENOENT;
+	if (ret == 0 && colon != NULL && !parse_id(colon + 1, &jail->gid))
+		ret = find_group(colon + 1, &jail->gid);
+	return ret;
+}
+
+static int set_user(struct jail *jail, const char *text, struct error *err)
+{
+	int ret = look_up(jail, text);
+
+	if (ret == -ENOENT)
 		return error_usage(err,
 				   "--user %s: there is no such user or group; "
 				   "give USER, USER:GROUP or UID:GID",
 				   text);
+	if (ret < 0)
+		return error_host(err, ret,
+				  "--user %s: cannot look into " USERS
+				  " and " GROUPS ": %s; UID:GID needs neither",
+				  text, strerror(-ret));
 	if (jail->uid == 0 || jail->gid == 0)
 		return error_usage(err,
 				   "--user %s: that is root, or its group; "
@@ -462,9 +501,10 @@ int jail_enter_thread(const struct jail *jail)
 		return -errno;
 	if (jail->has_user)
 		ret = change_identity(jail->uid, jail->gid);
+	if (ret < 0)
+		return ret;
 	/* A change of identity has taken these back. */
-	if (jail->folder != NULL)
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	return ret;
+	if (jail->folder != NULL && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+		return -errno;
+	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0 ? -errno : 0;
 }

@@ -181,16 +181,52 @@ static const char *options(const char *more)
 	return text;
 }
 
+static const char *jail_options(void)
+{
+	char more[200];
+
+	snprintf(more, sizeof(more),
+		 "--user guest:guests --jail /empty --cgroup %s", world.folder);
+	return options(more);
+}
+
 static void sandbox_is_refused(void **state)
 {
 	(void)state;
 	each_refusal(options(""), 30);
 }
 
-static void sandbox_lacks_something(void **state)
+static void jail_is_refused(void **state)
 {
 	(void)state;
-	each_lack(options(""), 50);
+	each_refusal(jail_options(), 50);
+}
+
+static void sandbox_and_jail_lack_something(void **state)
+{
+	(void)state;
+	each_lack(jail_options(), 50);
+}
+
+/* Nobody has to mend the host for these. */
+static void unknown_users_are_a_mistake(void **state)
+{
+	static const char *const users[] = { "gues", "guest:none",
+					     "none:guests", "77", "root" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(users); i++) {
+		char text[32];
+		struct jail_config cfg = { .user = text };
+		struct error err = { 0 };
+		struct jail *jail = NULL;
+
+		strcpy(text, users[i]);
+		assert_int_equal(jail_create(&cfg, &jail, &err), -EINVAL);
+		assert_null(jail);
+		assert_one_line(&err);
+		assert_int_equal(err.status, EXIT_STATUS_USAGE);
+	}
 }
 
 /*
@@ -273,7 +309,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(sandbox_is_refused),
-		cmocka_unit_test(sandbox_lacks_something),
+		cmocka_unit_test(jail_is_refused),
+		cmocka_unit_test(sandbox_and_jail_lack_something),
+		cmocka_unit_test(unknown_users_are_a_mistake),
 		cmocka_unit_test(each_rule_of_the_sandbox),
 	};
 
