@@ -121,8 +121,7 @@ static void enter_sandbox(const struct sandbox_filter *filter)
 {
 	prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 	sandbox_drop_capabilities();
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    filter->insns != NULL)
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		sandbox_filter_load(filter);
 }
 
@@ -158,7 +157,13 @@ static int start_guard(struct term *term)
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
 	/* Beforehand: it allocates. */
-	sandbox_filter_compile(SANDBOX_GUARD, no_rules, &filter);
+	int ret = sandbox_filter_compile(SANDBOX_GUARD, no_rules, &filter);
+	if (ret < 0) {
+		sandbox_filter_free(&filter);
+		close(fds[0]);
+		close(fds[1]);
+		return ret;
+	}
 
 	/* Nothing may hit the guard before it has blocked signals itself. */
 	sigfillset(&all);

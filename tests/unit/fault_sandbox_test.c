@@ -8,6 +8,7 @@
 #include "tests/fakes/fake_rights.h"
 #include "tests/unit/fault_each.h"
 #include "vmm/sandbox.h"
+#include "vmm/term.h"
 
 /**
  * struct given - What was given up
@@ -271,6 +272,42 @@ static void each_rule_of_the_sandbox(void **state)
 	assert_true(failures >= 100 / stride());
 }
 
+/* The process that gives the terminal back has a filter, or is not made. */
+static void each_rule_of_the_guard(void **state)
+{
+	int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	unsigned fds, nth = 1;
+
+	(void)state;
+	assert_true(master >= 0);
+	assert_int_equal(grantpt(master), 0);
+	assert_int_equal(unlockpt(master), 0);
+	int slave = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+	assert_true(slave >= 0);
+	fds = count_fds();
+	fake_rights_count_rules(true);
+	fake_rights_refuse_fork(true);
+	for (;; nth++) {
+		struct error err = { 0 };
+		struct term *term = NULL;
+
+		fake_rights_fail_nth(nth, ENOMEM);
+		assert_true(term_open(slave, &term, &err) < 0);
+		assert_one_line(&err);
+		assert_int_equal(count_fds(), fds);
+		if (!was_refused() || strcmp(what_was_refused(), "fork") == 0)
+			break;
+		if (strstr(err.text, strerror(ENOMEM)) == NULL)
+			fail_msg("call %u, %s: it goes on: %s", nth,
+				 what_was_refused(), err.text);
+	}
+	fake_rights_refuse_fork(false);
+	fake_rights_count_rules(false);
+	assert_true(nth > 5);
+	close(slave);
+	close(master);
+}
+
 static void add_file(const char *path, const char *text)
 {
 	int fd = memfd_create(path, MFD_CLOEXEC);
@@ -313,6 +350,7 @@ int main(void)
 		cmocka_unit_test(sandbox_and_jail_lack_something),
 		cmocka_unit_test(unknown_users_are_a_mistake),
 		cmocka_unit_test(each_rule_of_the_sandbox),
+		cmocka_unit_test(each_rule_of_the_guard),
 	};
 
 	return cmocka_run_group_tests(tests, make_folder, remove_folder);
