@@ -7,9 +7,13 @@
 #include <pthread.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <termios.h>
 
+#include "devices/table.h"
+#include "devices/virtio_blk.h"
 #include "tests/unit/fault_fixture.h"
 #include "vmm/signals.h"
 #include "vmm/term.h"
@@ -32,14 +36,73 @@ static void touch_lost_page(void)
 	(void)page[0];
 }
 
-static int fault_at_exit(struct kvm_run *run, void *arg)
+static void fault(int signal)
 {
-	(void)run;
-	if (arg == NULL)
+	if (signal == 0)
 		touch_lost_page();
 	else
-		raise((int)(intptr_t)arg);
-	_exit(92);
+		raise(signal);
+}
+
+/*
+ * A disk's worker faults in the middle of a read, which is made in place of a
+ * guest's request.
+ */
+
+/* What the next read raises, as fault() takes it; -1: nothing. */
+static int read_fault = -1;
+
+ssize_t preadv(int fd, const struct iovec *iov, int count, off_t offset)
+{
+	if (read_fault >= 0) {
+		fault(read_fault);
+		_exit(96);
+	}
+	return syscall(SYS_preadv, fd, iov, count, offset, 0L);
+}
+
+/**
+ * struct disk_fault - A read to come
+ * @work: what submits it
+ */
+struct disk_fault {
+	struct ev_work work;
+	struct vm *vm;
+	struct disk_request req;
+	struct iovec iov;
+	uint8_t buf[512];
+};
+
+static void submit_read(struct ev_work *work)
+{
+	struct disk_fault *d = container_of(work, struct disk_fault, work);
+
+	d->iov = (struct iovec){ d->buf, sizeof(d->buf) };
+	d->req = (struct disk_request){
+		.op = DISK_READ,
+		.iov = &d->iov,
+		.nr_iov = 1,
+		.length = sizeof(d->buf),
+	};
+	for (unsigned i = 0; i < d->vm->nr_devices; i++) {
+		struct device *dev = d->vm->devices[i];
+
+		if (dev->type != &virtio_blk_device)
+			continue;
+		pthread_mutex_lock(&dev->lock);
+		disk_submit(to_blk(container_of(dev, struct virtio_device, dev))
+				    ->disk,
+			    &d->req);
+		pthread_mutex_unlock(&dev->lock);
+		return;
+	}
+	_exit(97);
+}
+
+static void arm_disk(struct disk_fault *d, struct vm *vm, int signal)
+{
+	d->vm = vm;
+	read_fault = signal;
 }
 
 static void fault_in_loop(struct ev_work *work)
@@ -49,8 +112,22 @@ static void fault_in_loop(struct ev_work *work)
 	_exit(93);
 }
 
-/* @arg: not NULL: the I/O thread faults, else vCPU 0's with @signal */
-static _Noreturn void be_a_monitor(int signal, bool in_loop)
+static int fault_at_exit(struct kvm_run *run, void *arg)
+{
+	(void)run;
+	fault((int)(intptr_t)arg);
+	_exit(92);
+}
+
+/** enum where - Which thread faults: vCPU 0's, the loop's or a disk's */
+enum where {
+	IN_VCPU,
+	IN_LOOP,
+	IN_DISK,
+};
+
+/* @signal: as fault() takes it; in the loop, only 0 */
+static _Noreturn void be_a_monitor(int signal, enum where where)
 {
 	static const int defaults[] = { SIGBUS, SIGSEGV, SIGILL, SIGFPE,
 					SIGABRT };
@@ -58,6 +135,7 @@ static _Noreturn void be_a_monitor(int signal, bool in_loop)
 	const struct fake_exit exit = { fault_at_exit, NULL,
 					(void *)(intptr_t)signal };
 	struct ev_work work = { .fn = fault_in_loop };
+	struct disk_fault disk = { .work.fn = submit_read };
 	struct vm_result result;
 	struct vm_config cfg;
 	struct error err = { 0 };
@@ -79,22 +157,24 @@ static _Noreturn void be_a_monitor(int signal, bool in_loop)
 	    vm_create(&cfg, &f.log, &vm, &err) < 0 ||
 	    signals_watch(&signals, vm, &err) < 0)
 		_exit(94);
-	if (in_loop)
-		evloop_post(vm->loop, &work);
-	else
+	if (where == IN_DISK)
+		arm_disk(&disk, vm, signal);
+	if (where == IN_VCPU)
 		fake_kvm_script(0, &exit, 1);
+	else
+		evloop_post(vm->loop, where == IN_LOOP ? &work : &disk.work);
 	vm_run(vm, &result, &err);
 	_exit(95);
 }
 
-static int run_monitor(int signal, bool in_loop)
+static int run_monitor(int signal, enum where where)
 {
 	int status = 0;
 	pid_t pid = fork();
 
 	assert_true(pid >= 0);
 	if (pid == 0)
-		be_a_monitor(signal, in_loop);
+		be_a_monitor(signal, where);
 	while (waitpid(pid, &status, 0) < 0)
 		assert_int_equal(errno, EINTR);
 	return status;
@@ -107,21 +187,36 @@ static void assert_killed(int status, int signal)
 			 signal);
 }
 
+static const int signals_of_faults[] = { SIGBUS, SIGSEGV, SIGILL, SIGFPE,
+					 SIGABRT };
+
+static void each_signal(enum where where)
+{
+	assert_killed(run_monitor(0, where), SIGBUS);
+	for (size_t i = 0; i < ARRAY_SIZE(signals_of_faults); i++) {
+		int signal = signals_of_faults[i];
+
+		assert_killed(run_monitor(signal, where), signal);
+	}
+}
+
 static void fault_of_a_vcpu_thread(void **state)
 {
-	static const int signals[] = { SIGBUS, SIGSEGV, SIGILL, SIGFPE,
-				       SIGABRT };
-
 	(void)state;
-	assert_killed(run_monitor(0, false), SIGBUS);
-	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
-		assert_killed(run_monitor(signals[i], false), signals[i]);
+	each_signal(IN_VCPU);
 }
 
 static void fault_of_the_io_thread(void **state)
 {
 	(void)state;
-	assert_killed(run_monitor(0, true), SIGBUS);
+	assert_killed(run_monitor(0, IN_LOOP), SIGBUS);
+}
+
+/* Nobody waits for a worker that is gone, nor for what it had in hand. */
+static void fault_of_a_disk_thread(void **state)
+{
+	(void)state;
+	each_signal(IN_DISK);
 }
 
 /*
@@ -233,6 +328,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fault_of_a_vcpu_thread),
 		cmocka_unit_test(fault_of_the_io_thread),
+		cmocka_unit_test(fault_of_a_disk_thread),
 		cmocka_unit_test(terminal_stays_as_it_is_without_its_guard),
 		cmocka_unit_test(raw_terminal_comes_back_without_its_guard),
 	};
