@@ -44,9 +44,9 @@ has() {
 	ok $? "$3"
 }
 
-# lacks FILE REGEX NAME: no line matches.
+# lacks FILE REGEX NAME: there is such a file, and no line matches.
 lacks() {
-	! grep -qE -- "$2" "$1"
+	[ -e "$1" ] && ! grep -qE -- "$2" "$1"
 	ok $? "$3"
 }
 
@@ -55,7 +55,8 @@ skip() {
 	echo "ok $n - $1 # SKIP $2"
 }
 
-# wait_for WHAT COMMAND...: up to 60 s until COMMAND succeeds.
+# wait_for WHAT COMMAND...: up to 60 s until COMMAND succeeds, which is a
+# failure if it does not.
 wait_for() {
 	what=$1
 	shift
@@ -63,7 +64,7 @@ wait_for() {
 	until "$@"; do
 		tries=$((tries + 1))
 		if [ "$tries" -gt 1200 ]; then
-			echo "# waited 60 s in vain for $what"
+			ok 1 "waited 60 s in vain for $what"
 			return 1
 		fi
 		usleep 50000
