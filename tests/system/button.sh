@@ -75,11 +75,14 @@ wait_for 'the socket' test -S /t/socket
 /t/peer --until 'login: ' --timeout 240 /t/socket < /dev/null > /t/run/console
 ok $? 'Debian: a login prompt'
 printf 'root\n' | /t/peer --until '# ' --timeout 90 /t/socket > /t/run/console
+ok $? 'Debian: root logs in'
 printf '%s; %s; echo o""k\n' 'systemctl is-system-running --wait' \
 	'systemctl is-active systemd-logind' |
 	/t/peer --until 'ok' --timeout 90 /t/socket > /t/run/console
 has /t/run/console '^active' 'Debian: systemd-logind is up'
 /t/peer --until-eof --timeout 120 /t/socket < /dev/null > /t/run/console &
+reader=$!
 term
 is "$status" 0 'Debian shuts down by SIGTERM'
+wait "$reader"
 has /t/run/console 'Power down|Powering off|reboot: ' 'and does all of it'

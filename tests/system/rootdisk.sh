@@ -23,7 +23,11 @@ printf 'root\n' | /t/peer --until '# ' --timeout 90 /t/socket > /t/run/console
 ok $? 'root logs in'
 printf 'systemctl is-system-running --wait; systemctl --failed; echo do""ne\n' |
 	/t/peer --until 'done' --timeout 120 /t/socket > /t/run/console
-has /t/run/console 'running' 'systemd is up'
+ok $? 'and has a shell'
+# What was typed is there, too; before the first answer there is a return only.
+tr '\r' '\n' < /t/run/console > /t/run/out
+has /t/run/out '^running$' 'systemd is up'
+has /t/run/out '^0 loaded units listed' 'and nothing has failed'
 printf 'systemctl poweroff\n' |
 	/t/peer --until-eof --timeout 120 /t/socket >> /t/run/console
 wait "$pid"
