@@ -80,11 +80,15 @@ ended
 is "$status $(told)" '0 poweroff 0' 'SIGTERM presses the power button'
 
 deaf='echo "#!/bin/sh" > /sbin/poweroff'
-running "$deaf" --grace 2
+running "$deaf" --grace 3
+before=$(date +%s)
 signal TERM
 ended
+took=$(($(date +%s) - before))
 is "$status" 123 'a guest that does not shut down is ended'
-has /t/run/messages 'grace' 'and --grace is told'
+has /t/run/messages 'ended 3 s after .*--grace' 'and --grace is told'
+[ "$took" -ge 2 ] && [ "$took" -lt 20 ]
+ok $? "after the time of --grace ($took s)"
 
 running "$deaf" --loglevel info
 signal TERM
