@@ -26,8 +26,10 @@ dd if=/tmp/$i of=/dev/vda bs=128k seek=$((i * 16)) conv=notrunc \
 	2> /dev/null &
 i=$((i + 1)); done; wait; sync; cat /tmp/[0-7] | sha256sum' \
 	--disk /t/a --cpus 2
+is "$status" 0 'the guest writes in parallel'
 before=$(cut -c 1-64 /t/run/out)
 guest 'dd if=/dev/vda bs=1M count=16 2> /dev/null | sha256sum' --disk /t/a,ro
+is "$status" 0 'the guest reads after a second power-on'
 is "$(cut -c 1-64 /t/run/out)" "$before" 'parallel writes are read again'
 
 truncate -s 1M /t/b
