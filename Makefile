@@ -82,11 +82,15 @@ READY := $(if $(filter none,$(ARCH)),no-arch,$(if \
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
             -Wvla -Wformat=2 -Wundef -Wpointer-arith -Wwrite-strings
 
+# gcc 12 takes "a < 0 && a != -38 && a != -95 && ..." for true where a >= 0.
+SOUND    := $(if $(shell $(CC) --version 2>/dev/null | \
+              grep -i 'free software foundation'),-fno-tree-reassoc)
+
 WERROR   ?= $(if $(HOSTED)$(CI),-Werror)
 
 CPPFLAGS_ALL := -I. -D_GNU_SOURCE -D__SANE_USERSPACE_TYPES__ \
                 $(ARCH_CPPFLAGS) $(CPPFLAGS)
-CFLAGS_ALL   := -std=gnu11 -O2 -g -pthread -fno-common \
+CFLAGS_ALL   := -std=gnu11 -O2 -g -pthread -fno-common $(SOUND) \
                 -fstack-protector-strong -Wframe-larger-than=8192 \
                 $(if $(HOSTED),,-D_FORTIFY_SOURCE=2) \
                 $(WARNINGS) $(WERROR) $(ARCH_CFLAGS) $(CFLAGS)
