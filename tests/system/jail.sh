@@ -39,8 +39,7 @@ chroot /new timeout 200 /t/privet run -k "$kernel" -m "$mem" -p "$params" \
 wrapper=$!
 
 started() {
-	pidof privet > /dev/null || return 0
-	[ -s /t/run/out ] && grep -q started /t/run/out
+	! kill -0 "$wrapper" 2> /dev/null || grep -qs started /t/run/out
 }
 wait_for "the guest's command, after its reboot" started
 has /t/run/out network 'its tap still works'
