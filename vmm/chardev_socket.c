@@ -253,8 +253,10 @@ static int listen_on_fd(struct chardev_socket *s, int given, struct error *err)
 
 	int fd = fcntl(given, F_DUPFD_CLOEXEC, 3);
 	if (fd < 0)
-		return error_usage(err, "%s: cannot use descriptor %d: %s",
-				   cd->name, given, strerror(errno));
+		return error_host(err, -errno,
+				  "%s: cannot duplicate descriptor %d: %s; "
+				  "raise the limit on open files",
+				  cd->name, given, strerror(errno));
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0 ||
 	    !listening) {
 		close(fd);
