@@ -217,6 +217,9 @@ RIGHTS_CALLS := prctl syscall setrlimit getrlimit unshare setns mount umount2 \
 $(B)/tests/unit/fault_sandbox_test: \
 	TEST_LDFLAGS += $(RIGHTS_CALLS:%=-Wl,--wrap=%)
 
+$(B)/tests/unit/attack_endless_test $(B)/tests/unit/attack_endless_pci_test: \
+	TEST_LDFLAGS += -Wl,--wrap=virtq_push
+
 $(B)/tests/libfakes.a: $(FAKE_OBJS)
 	$(Q)rm -f $@ && $(if $(HOSTED),gcc-ar,$(CROSS_COMPILE)ar) rcs $@ $^
 
