@@ -222,7 +222,7 @@ static void unknown_users_are_a_mistake(void **state)
 		struct error err = { 0 };
 		struct jail *jail = NULL;
 
-		strcpy(text, users[i]);
+		snprintf(text, sizeof(text), "%s", users[i]);
 		assert_int_equal(jail_create(&cfg, &jail, &err), -EINVAL);
 		assert_null(jail);
 		assert_one_line(&err);
