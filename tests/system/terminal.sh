@@ -41,8 +41,9 @@ ok $? 'keys arrive, and what they cause'
 printf '\001h' >&7
 on_screen 'Ctrl-A x  *end the virtual machine'
 ok $? 'Ctrl-A h shows the keys'
-printf 'sleep 600\n' >&7
-on_screen 'sleep 600'
+# While the shell still edits the line, Ctrl-C would be a key like others.
+printf 'echo $((40 + 1))-runs; sleep 600\n' >&7
+on_screen 41-runs
 printf '\003echo $((40 + 3))-still-here\n' >&7
 on_screen 43-still-here
 ok $? "Ctrl-C is the guest's"
