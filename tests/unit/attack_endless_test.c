@@ -50,16 +50,12 @@ static void turn(struct arena *a, unsigned queue)
 /* The bystander's request is answered while the attack goes on. */
 static void expect_a_turn(struct arena *a, unsigned queue)
 {
-	bool rng = a->other->type == &virtio_rng_device;
-	unsigned its = rng ? 0 : 1;
-	struct fake_buf buf = { a->buf + 0x8000, 8, rng };
+	struct fake_queue *its = ask_bystander(a);
 	struct fake_used used;
 
-	fake_queue_add(&a->other_m.queues[its], &buf, 1, false);
-	fake_mmio_kick(&a->other_m, its);
 	for (unsigned i = 0; i < 4; i++) {
 		turn(a, queue);
-		if (fake_queue_used(&a->other_m.queues[its], &used))
+		if (fake_queue_used(its, &used))
 			return;
 	}
 	fail_msg("%s, queue %u: the bystander has no turn", a->victim->name,

@@ -16,18 +16,30 @@
  * The machine.
  */
 
-/* Entropy, or lamps where entropy is what is attacked. */
-static inline void expect_undisturbed(struct arena *a)
+/*
+ * Entropy is asked for, or lamps are set where entropy is what is attacked.
+ *
+ * Return: the queue that the answer comes in.
+ */
+static inline struct fake_queue *ask_bystander(struct arena *a)
 {
 	bool rng = a->other->type == &virtio_rng_device;
 	unsigned queue = rng ? 0 : 1;
 	struct fake_buf buf = { a->buf + 0x8000, 8, rng };
-	struct fake_used used;
 
 	fake_queue_add(&a->other_m.queues[queue], &buf, 1, false);
 	fake_mmio_kick(&a->other_m, queue);
+	return &a->other_m.queues[queue];
+}
+
+static inline void expect_undisturbed(struct arena *a)
+{
+	bool rng = a->other->type == &virtio_rng_device;
+	struct fake_queue *q = ask_bystander(a);
+	struct fake_used used;
+
 	fake_vm_io(a->vm);
-	assert_true(fake_queue_used(&a->other_m.queues[queue], &used));
+	assert_true(fake_queue_used(q, &used));
 	assert_int_equal(used.len, rng ? 8 : 0);
 	assert_false(fake_mmio_status(&a->other_m) & VIRTIO_STATUS_NEEDS_RESET);
 }
