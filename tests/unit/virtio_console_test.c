@@ -462,6 +462,16 @@ static void foreign_state_is_refused(void **state)
 	free(to);
 }
 
+/* What is saved now is not taken again. */
+static void expect_refused(struct console_test *t)
+{
+	struct snap_writer w;
+
+	save(t, &w);
+	assert_int_equal(restore(t, &w), -EBADMSG);
+	snap_writer_free(&w);
+}
+
 static void bad_port_state_is_refused(void **state)
 {
 	struct console_test *t = *state;
@@ -473,16 +483,12 @@ static void bad_port_state_is_refused(void **state)
 	port = &t->con->ports[1];
 	/* Open, but never set up. */
 	port->open = true;
-	save(t, &w);
-	assert_int_equal(restore(t, &w), -EBADMSG);
-	snap_writer_free(&w);
+	expect_refused(t);
 	assert_int_equal(t->con->vdev.status, 0);
 	assert_false(port->open);
 
 	port->pending = 32;
-	save(t, &w);
-	assert_int_equal(restore(t, &w), -EBADMSG);
-	snap_writer_free(&w);
+	expect_refused(t);
 	port->pending = 0;
 	save(t, &w);
 	assert_int_equal(restore(t, &w), 0);
@@ -490,9 +496,7 @@ static void bad_port_state_is_refused(void **state)
 
 	/* The name of a port that has none. */
 	t->con->ports[0].pending = CONSOLE_MSG_NAME;
-	save(t, &w);
-	assert_int_equal(restore(t, &w), -EBADMSG);
-	snap_writer_free(&w);
+	expect_refused(t);
 }
 
 /* Port 0 leads nowhere here: nobody can have set it up. */
@@ -500,19 +504,14 @@ static void absent_port_state_is_refused(void **state)
 {
 	struct console_test *t = *state;
 	struct console_port *port;
-	struct snap_writer w;
 
 	console_make(t, "p");
 	console_start(t, MULTIPORT);
 	port = &t->con->ports[0];
 	port->ready = true;
-	save(t, &w);
-	assert_int_equal(restore(t, &w), -EBADMSG);
-	snap_writer_free(&w);
+	expect_refused(t);
 	port->pending = CONSOLE_MSG_ADD;
-	save(t, &w);
-	assert_int_equal(restore(t, &w), -EBADMSG);
-	snap_writer_free(&w);
+	expect_refused(t);
 }
 
 #define TEST(fn) \
